@@ -1,0 +1,2 @@
+//! konsil.
+fn main() {}
