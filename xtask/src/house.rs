@@ -1,6 +1,6 @@
 //! Where things lie.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 /// The workspace's folder.
 pub(crate) fn root() -> PathBuf {
@@ -16,6 +16,15 @@ pub(crate) fn web() -> PathBuf {
 /// Where cargo builds.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The path that programs are looked for on: what we installed ourselves, then the system's.
+pub(crate) fn search_path() -> OsString {
+    let own = target().join("tools/node/node_modules/node/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all = own.is_dir().then_some(own).into_iter().chain(std::env::split_paths(&path));
+    // A folder with a colon in its name cannot be on a path: then ours is not.
+    std::env::join_paths(all).unwrap_or(path)
 }
 
 /// A program that cargo built.

@@ -8,15 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{house, tools};
+use crate::house;
 
 /// A program about to run in the workspace's folder, with our tools on its path.
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
-    command.current_dir(house::root());
-    if let Some(path) = tools::search_path() {
-        command.env("PATH", path);
-    }
+    command.current_dir(house::root()).env("PATH", house::search_path());
     command
 }
 

@@ -2,10 +2,7 @@
 //! asked for in one line.
 
 use anyhow::{Result, bail};
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use crate::{
     house,
@@ -48,22 +45,8 @@ pub(crate) fn for_testing() -> Result<()> {
 
 /// Whether a program is on the path.
 pub(crate) fn has(name: &str) -> bool {
-    let path = search_path().or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+    let path = house::search_path();
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
-}
-
-/// The path with our own tools first, when there are any.
-pub(crate) fn search_path() -> Option<OsString> {
-    let own = own_node();
-    if !own.is_dir() {
-        return None;
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).ok()
-}
-
-fn own_node() -> PathBuf {
-    house::target().join("tools/node/node_modules/node/bin")
 }
 
 fn require(tools: &[Tool]) -> Result<()> {
