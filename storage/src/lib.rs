@@ -20,9 +20,9 @@ pub mod digest;
 pub mod disk;
 pub mod fault;
 //pub mod files;
-//pub mod history;
+pub mod history;
 pub mod journal;
-//pub mod ledger;
+pub mod ledger;
 pub mod store;
 pub mod wal;
 
@@ -30,4 +30,4 @@ pub use content::ContentId;
 pub use fault::StorageFault;
 //pub use files::Files;
 pub use journal::{Entry, JournalId, Seq, Snapshot};
-//pub use ledger::{Done, Engine, Ledger, Options, Stats};
+pub use ledger::{Done, Engine, Ledger, Options, Stats};

@@ -31,14 +31,13 @@ mod writer;
 use log::{Layout, Log};
 use meter::Meter;
 use place::Place;
-use queue::{Item, Queue};
+use queue::Queue;
 use recover::Found;
 
 /// A running log. Dropping it finishes what waits and stops the thread.
 pub struct Wal {
     queue: Arc<Queue>,
     meter: Arc<Meter>,
-    layout: Layout,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -56,32 +55,17 @@ impl Wal {
         found: Found<'_>,
     ) -> Result<Self, StorageFault> {
         let log = Log::open(disk, layout, from, found)?;
-        let queue = Arc::new(Queue::new(queue_max, queue_bytes_max));
+        let queue = Arc::new(Queue::new(queue_max, queue_bytes_max, layout.payload_max()));
         let meter = Arc::new(Meter::default());
         let (theirs, counted) = (Arc::clone(&queue), Arc::clone(&meter));
         let thread = thread::Builder::new()
             .name("wal".into())
             .spawn(move || writer::run_or_shut(log, &theirs, &counted))
             .map_err(|error| StorageFault::disk("start the log's thread", &error))?;
-        Ok(Self { queue, meter, layout, thread: Some(thread) })
+        Ok(Self { queue, meter, thread: Some(thread) })
     }
 
-    /// Takes one record in; its completion is called on the writer's thread. A refusal gives the
-    /// record back, its completion uncalled.
-    ///
-    /// # Errors
-    /// As [`Queue::push`], or [`StorageFault::TooLarge`].
-    pub fn append(&self, item: Item) -> Result<(), (StorageFault, Item)> {
-        let (len, max) = (item.draft.payload.len(), self.layout.payload_max());
-        if len > max {
-            let fault =
-                StorageFault::TooLarge { what: "an append", len: len as u64, max: max as u64 };
-            return Err((fault, item));
-        }
-        self.queue.push(item)
-    }
-
-    /// The queue, for whoever watches or releases.
+    /// The queue: where records go in. Completions are called on the writer's thread.
     pub fn queue(&self) -> &Arc<Queue> {
         &self.queue
     }

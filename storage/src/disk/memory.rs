@@ -29,7 +29,7 @@ pub struct Faults {
 #[derive(Clone, Default)]
 pub struct MemoryDisk(Arc<Mutex<Platter>>);
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Platter {
     faults: Faults,
     inodes: BTreeMap<u64, Inode>,
@@ -88,6 +88,12 @@ impl MemoryDisk {
         for inode in platter.inodes.values_mut() {
             inode.crash(&mut dice);
         }
+    }
+
+    /// Becomes what `other` is now.
+    pub fn copy(&self, other: &Self) {
+        let platter = other.0.lock().clone();
+        *self.0.lock() = platter;
     }
 
     /// Flips one bit of a file, durably.

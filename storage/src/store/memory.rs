@@ -29,7 +29,7 @@ pub struct MemoryStore(Arc<Mutex<Shelf>>);
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Shelf {
     mischief: Mischief,
     seen: Map,
@@ -63,6 +63,12 @@ impl MemoryStore {
             }
         }
         shelf.seen = shelf.durable.clone();
+    }
+
+    /// Becomes what `other` is now.
+    pub fn copy(&self, other: &Self) {
+        let shelf = other.0.lock().clone();
+        *self.0.lock() = shelf;
     }
 
     /// Forgets everything, as a lost disk does.

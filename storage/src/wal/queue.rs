@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{place::Place, record::Draft};
 use crate::fault::StorageFault;
@@ -44,12 +44,28 @@ pub(super) enum Turn {
     Stop,
 }
 
+/// A place in the queue, taken.
+pub struct Door<'a> {
+    state: MutexGuard<'a, State>,
+    wake: &'a Condvar,
+}
+
+impl Door<'_> {
+    /// Puts the record in its place.
+    pub fn push(mut self, item: Item) {
+        self.state.bytes += item.draft.room();
+        self.state.items.push_back(item);
+        self.wake.notify_one();
+    }
+}
+
 /// The queue between the appenders and the writer.
 pub struct Queue {
     state: Mutex<State>,
     wake: Condvar,
     records_max: usize,
     bytes_max: usize,
+    payload_max: usize,
 }
 
 struct State {
@@ -71,7 +87,7 @@ enum Gate {
 }
 
 impl Queue {
-    pub(super) fn new(records_max: usize, bytes_max: usize) -> Self {
+    pub(super) fn new(records_max: usize, bytes_max: usize, payload_max: usize) -> Self {
         let state = State {
             items: VecDeque::new(),
             bytes: 0,
@@ -79,37 +95,38 @@ impl Queue {
             release: None,
             stopping: false,
         };
-        Self { state: Mutex::new(state), wake: Condvar::new(), records_max, bytes_max }
+        Self { state: Mutex::new(state), wake: Condvar::new(), records_max, bytes_max, payload_max }
     }
 
-    /// Takes one record in, or says why not (Q2, Q3); then nothing of it was kept.
+    /// Takes a place for one record, or says why there is none (Q2, Q3). The queue is held until
+    /// the record is pushed, so nobody comes in between.
     ///
     /// # Errors
-    /// [`StorageFault::Busy`], or why the gate is not open.
-    pub fn push(&self, item: Item) -> Result<(), (StorageFault, Item)> {
-        let state = &mut *self.state.lock();
-        let waiting = state.items.len();
+    /// [`StorageFault::Busy`], [`StorageFault::TooLarge`], or why the gate is not open.
+    pub fn enter(&self, payload: usize) -> Result<Door<'_>, StorageFault> {
+        if payload > self.payload_max {
+            let (len, max) = (payload as u64, self.payload_max as u64);
+            return Err(StorageFault::TooLarge { what: "an append", len, max });
+        }
+        let mut state = self.state.lock();
+        let (waiting, bytes) = (state.items.len(), state.bytes);
         match &mut state.gate {
             Gate::Open if waiting >= self.records_max => {
-                let max = self.records_max as u64;
-                return Err((StorageFault::Busy { waiting: waiting as u64, max }, item));
+                let (waiting, max) = (waiting as u64, self.records_max as u64);
+                return Err(StorageFault::Busy { waiting, max });
             }
-            Gate::Open if state.bytes + item.draft.room() > self.bytes_max && waiting > 0 => {
-                let (waiting, max) = (state.bytes as u64, self.bytes_max as u64);
-                return Err((StorageFault::Busy { waiting, max }, item));
+            Gate::Open if bytes + payload > self.bytes_max && waiting > 0 => {
+                let (waiting, max) = (bytes as u64, self.bytes_max as u64);
+                return Err(StorageFault::Busy { waiting, max });
             }
             Gate::Open => {}
             Gate::Full { why, tried } => match tried {
                 Some(when) if when.elapsed() >= TRY_AGAIN => *tried = None,
-                _ => return Err((why.clone(), item)),
+                _ => return Err(why.clone()),
             },
-            Gate::Shut(why) => return Err((why.clone(), item)),
+            Gate::Shut(why) => return Err(why.clone()),
         }
-        state.bytes += item.draft.room();
-        state.items.push_back(item);
-        assert!(state.items.len() <= self.records_max, "Q2");
-        self.wake.notify_one();
-        Ok(())
+        Ok(Door { state, wake: &self.wake })
     }
 
     /// Whether an append would be taken in, apart from the bounds.
@@ -216,40 +233,40 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn item(len: usize) -> Item {
-        let payload = Bytes::from(vec![1; len]);
-        Item { draft: Draft::new(0, 1, payload), done: Box::new(|_| {}) }
+    fn push(queue: &Queue, len: usize) -> Result<(), StorageFault> {
+        let draft = Draft::new(0, 1, Bytes::from(vec![1; len]));
+        queue.enter(len).map(|door| door.push(Item { draft, done: Box::new(|_| {}) }))
     }
 
     #[test]
     fn q2_one_record_too_many_is_busy() {
-        let queue = Queue::new(2, 1000);
-        assert!(queue.push(item(10)).is_ok() && queue.push(item(10)).is_ok());
-        let Err((fault, _)) = queue.push(item(10)) else { panic!("the third was taken in") };
-        assert_eq!(fault, StorageFault::Busy { waiting: 2, max: 2 });
-        let queue = Queue::new(10, 100);
-        assert!(queue.push(item(2000)).is_ok(), "alone, a large one is taken");
-        assert!(matches!(queue.push(item(1)), Err((StorageFault::Busy { max: 100, .. }, _))));
+        let queue = Queue::new(2, 1000, 5000);
+        assert_eq!((push(&queue, 10), push(&queue, 10)), (Ok(()), Ok(())));
+        assert_eq!(push(&queue, 10), Err(StorageFault::Busy { waiting: 2, max: 2 }));
+        let queue = Queue::new(10, 100, 5000);
+        assert_eq!(push(&queue, 2000), Ok(()), "alone, a large one is taken");
+        assert!(matches!(push(&queue, 1), Err(StorageFault::Busy { max: 100, .. })));
+        assert!(matches!(push(&queue, 5001), Err(StorageFault::TooLarge { max: 5000, .. })));
     }
 
     #[test]
     fn q3_nothing_is_taken_in_before_everybody_was_told() {
-        let queue = Queue::new(9, 1000);
-        assert!(queue.push(item(1)).is_ok() && queue.push(item(1)).is_ok());
+        let queue = Queue::new(9, 1000, 5000);
+        assert_eq!((push(&queue, 1), push(&queue, 1)), (Ok(()), Ok(())));
         let full = StorageFault::DiskFull { needed: 1, free: 0 };
         assert_eq!(queue.refuse(&full).len(), 2);
-        assert!(matches!(queue.push(item(1)), Err((StorageFault::DiskFull { .. }, _))));
+        assert_eq!(push(&queue, 1), Err(full));
         queue.all_told();
         assert!(queue.open().is_err(), "not tried again at once");
         queue.kept();
-        assert!(queue.push(item(1)).is_ok());
+        assert_eq!(push(&queue, 1), Ok(()));
     }
 
     #[test]
     fn a_group_is_bounded_and_never_empty() {
-        let queue = Queue::new(9, 100_000);
+        let queue = Queue::new(9, 100_000, 5000);
         for len in [5000, 10, 10] {
-            assert!(queue.push(item(len)).is_ok());
+            assert_eq!(push(&queue, len), Ok(()));
         }
         for expected in [1, 2] {
             let Turn::Group(group) = queue.turn(1000, None) else { panic!("there is a group") };
@@ -260,6 +277,6 @@ mod tests {
         assert!(matches!(queue.turn(1000, None), Turn::Release(7)));
         queue.stop();
         assert!(matches!(queue.turn(1000, None), Turn::Stop));
-        assert!(matches!(queue.push(item(1)), Err((StorageFault::Closed, _))));
+        assert_eq!(push(&queue, 1), Err(StorageFault::Closed));
     }
 }
