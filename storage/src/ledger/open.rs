@@ -23,7 +23,13 @@ use crate::{
     history,
     journal::{JournalId, Seq},
     store::{Store, memory::MemoryStore, redb::RedbStore, sled::SledStore},
-    wal::{Wal, log::Layout, place::Place, record::Record, recover::survey},
+    wal::{
+        Wal,
+        log::Layout,
+        place::Place,
+        record::Record,
+        recover::{locate, survey},
+    },
 };
 
 /// Copies of a damaged engine that are kept aside before opening refuses to make another.
@@ -44,8 +50,7 @@ pub(super) fn open(options: &Options) -> Result<(Arc<Core>, Wal), StorageFault> 
             Arc::new(real.map_err(|error| StorageFault::disk("open the log", &error))?)
         }
     };
-    let first = survey(&*disk)?.first().copied().unwrap_or(1);
-    let (store, from) = open_engine(options, &*disk, first)?;
+    let (store, from) = open_engine(options, &survey(&*disk)?)?;
 
     let trouble = Trouble { unapplied_max: options.unapplied_bytes_max, ..Trouble::default() };
     let core = Arc::new(Core {
@@ -65,17 +70,19 @@ pub(super) fn open(options: &Options) -> Result<(Arc<Core>, Wal), StorageFault> 
     Ok((core, wal))
 }
 
-/// The engine, and the place in the log it has reached.
+/// The engine, and the place in the log it has reached. An engine whose place the log no longer
+/// holds is behind it; one with a place beside a log without files has lost the log: what that had
+/// acknowledged is unknown. Both count as lost.
 fn open_engine(
     options: &Options,
-    disk: &dyn Disk,
-    first: u64,
+    segments: &[u64],
 ) -> Result<(Arc<dyn Store>, Option<Place>), StorageFault> {
+    let first = segments.first().copied().unwrap_or(1);
     let dir = options.dir.join(options.engine.to_string());
     let opened = make_engine(options, &dir);
     let lost = match &opened {
         Ok(store) => match keys::checkpoint(&**store) {
-            Ok(Some(Some(place))) if holds(disk, place, first)? => {
+            Ok(Some(Some(place))) if locate(segments.iter().copied(), place).is_some() => {
                 return Ok((opened?, Some(place)));
             }
             Ok(Some(Some(place))) => {
@@ -88,7 +95,8 @@ fn open_engine(
         },
         Err(fault) => fault.to_string(),
     };
-    if first > 1 && options.rebuild.is_none() {
+    let log_is_whole = segments.first() == Some(&1);
+    if !log_is_whole && options.rebuild.is_none() {
         return Err(StorageFault::EngineLost { why: lost, first });
     }
 
@@ -102,12 +110,6 @@ fn open_engine(
         rebuild::rebuild(&**source, &*store)?;
     }
     Ok((store, None))
-}
-
-/// Whether the log still holds the segment a checkpoint points into. An empty log beside an engine
-/// with a checkpoint is one whose files were taken away: what it had acknowledged is unknown.
-fn holds(disk: &dyn Disk, place: Place, first: u64) -> Result<bool, StorageFault> {
-    Ok(place.segment >= first && survey(disk)?.contains(&place.segment))
 }
 
 fn make_engine(options: &Options, dir: &Path) -> Result<Arc<dyn Store>, StorageFault> {

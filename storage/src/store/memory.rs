@@ -35,6 +35,7 @@ struct Shelf {
     seen: Map,
     durable: Map,
     pending: Vec<Batch>,
+    turns: u64,
 }
 
 impl MemoryStore {
@@ -63,6 +64,11 @@ impl MemoryStore {
             }
         }
         shelf.seen = shelf.durable.clone();
+    }
+
+    /// How often it was changed or synced: the same number, the same content.
+    pub fn turns(&self) -> u64 {
+        self.0.lock().turns
     }
 
     /// Becomes what `other` is now.
@@ -128,6 +134,7 @@ impl Store for MemoryStore {
                 return Err(engine_fault(NAME, "apply", &"no room"));
             }
         }
+        shelf.turns += 1;
         apply(&mut shelf.seen, batch, batch.len());
         shelf.pending.push(batch.clone());
         Ok(())
@@ -135,6 +142,7 @@ impl Store for MemoryStore {
 
     fn sync(&self) -> Result<(), StorageFault> {
         let shelf = &mut *self.0.lock();
+        shelf.turns += 1;
         if !shelf.mischief.sync_lies {
             for batch in shelf.pending.drain(..) {
                 apply(&mut shelf.durable, &batch, batch.len());

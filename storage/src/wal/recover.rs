@@ -33,6 +33,17 @@ pub fn survey(disk: &dyn Disk) -> Result<Vec<u64>, StorageFault> {
     Ok(names.iter().filter_map(|name| segment_first(name)).collect())
 }
 
+/// Where reading goes on after `from`, when the segments still reach it. A segment that ended with
+/// that very record may have been released; then it goes on with the next one.
+pub fn locate(mut segments: impl Iterator<Item = u64>, from: Place) -> Option<Place> {
+    let next = Place { segment: from.number + 1, offset: SEGMENT_HEAD as u64, ..from };
+    segments.find_map(|first| match first {
+        first if first == from.segment => Some(from),
+        first if first == next.segment => Some(next),
+        _ => None,
+    })
+}
+
 impl Log {
     /// Opens the log on `disk` and hands every record after `from` to `found`; all of them when
     /// there is no such place. An empty disk becomes an empty log.
@@ -49,11 +60,10 @@ impl Log {
         let segments: VecDeque<u64> = survey(&*disk)?.into();
         let mut spares = disk.list("spare-").map_err(|error| fault("list the log", &error))?;
         spares.retain(|spare| keep_spare(&*disk, spare, layout));
-        let start = match (from, segments.front()) {
-            (Some(place), Some(_)) if segments.contains(&place.segment) => place,
-            (Some(place), _) => return Err(corrupt(place)),
-            (None, first) => {
-                let first = first.copied().unwrap_or(1);
+        let start = match from {
+            Some(place) => locate(segments.iter().copied(), place).ok_or_else(|| corrupt(place))?,
+            None => {
+                let first = segments.front().copied().unwrap_or(1);
                 Place { number: first - 1, segment: first, offset: SEGMENT_HEAD as u64 }
             }
         };
