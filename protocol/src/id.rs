@@ -24,7 +24,7 @@ pub struct NotAnId {
 macro_rules! id {
     ($($(#[$meta:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$meta])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, TS)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, TS)]
         #[ts(type = "string")]
         pub struct $name(u128);
 

@@ -8,7 +8,7 @@
 //! and told like an event but not kept; after a restart the shell tells the machine again who
 //! watches, and the notes grow back.
 
-use crate::{caller::Caller, id::Seq, time::Time};
+use crate::{caller::Caller, id::Seq, key::Key, time::Time};
 
 /// A set of rules with a journal.
 pub trait Machine: Default + Send + 'static {
@@ -41,7 +41,7 @@ pub trait Machine: Default + Send + 'static {
     fn depart(&self, _now: Time, _by: &Caller, _plan: &mut Plan<Self>) {}
 
     /// What was asked of others and not yet confirmed; asked again after every awakening.
-    fn wake(&self, _now: Time, _plan: &mut Plan<Self>) {}
+    fn wake(&self, _me: Key, _now: Time, _plan: &mut Plan<Self>) {}
 
     /// What this caller may see; `after` is the last position the browser folded.
     fn view(&self, by: &Caller, after: Seq) -> Result<Self::View, Self::Refusal>;

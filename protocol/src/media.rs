@@ -45,7 +45,7 @@ word! {
 word! {
     /// What the node tells a browser about its call. Not kept.
     pub enum MediaSignal {
-        /// More lines of each kind are needed: add so many and offer again.
+        /// So many receiving lines of each kind are needed in all: add the missing ones, offer again.
         Wanted { audio: u32, video: u32 },
         /// This line shows that track from now on, or nothing.
         Bound { mid: String, session: Option<SessionId>, source: Option<Source> },
