@@ -93,3 +93,6 @@ impl Drop for Wal {
         self.close();
     }
 }
+
+#[cfg(test)]
+mod tests;
