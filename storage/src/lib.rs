@@ -19,15 +19,16 @@ pub mod dice;
 pub mod digest;
 pub mod disk;
 pub mod fault;
-//pub mod files;
+pub mod files;
 pub mod history;
 pub mod journal;
 pub mod ledger;
+mod lock;
 pub mod store;
 pub mod wal;
 
 pub use content::ContentId;
 pub use fault::StorageFault;
-//pub use files::Files;
+pub use files::Files;
 pub use journal::{Entry, JournalId, Seq, Snapshot};
 pub use ledger::{Done, Engine, Ledger, Options, Stats};

@@ -1,4 +1,4 @@
-//! The directory of a ledger: whose it is, which version wrote it, and that it is used once.
+//! The directory of a ledger: which version wrote it, and for which engine.
 //!
 //! The format file is written before anything else and never changed by the same version, so a
 //! directory with data and without one is not ours.
@@ -9,28 +9,12 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{FlockOperation, flock};
-
 use crate::fault::StorageFault;
 
 /// The format of the directory that this version writes.
 pub const FORMAT: u32 = 1;
 
 const TITLE: &str = "konsil storage";
-
-/// Takes the directory for this process; dropping the file gives it back.
-pub(super) fn lock(dir: &Path) -> Result<File, StorageFault> {
-    let told = |error: io::Error| StorageFault::disk(format!("lock {}", dir.display()), &error);
-    fs::create_dir_all(dir).map_err(told)?;
-    let file = File::options().create(true).append(true).open(dir.join("lock")).map_err(told)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(StorageFault::Locked { dir: dir.display().to_string() })
-        }
-        Err(error) => Err(told(error.into())),
-    }
-}
 
 /// Checks the format file, or writes it into an empty directory.
 pub(super) fn check_format(dir: &Path, engine: &str) -> Result<(), StorageFault> {
@@ -76,15 +60,6 @@ fn write_format(dir: &Path, engine: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_directory_is_used_once_at_a_time() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let held = lock(dir.path()).expect("the first takes it");
-        assert!(matches!(lock(dir.path()), Err(StorageFault::Locked { .. })));
-        drop(held);
-        lock(dir.path()).expect("it was given back");
-    }
 
     #[test]
     fn a_newer_another_or_a_broken_format_is_refused() {

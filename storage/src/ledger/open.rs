@@ -22,6 +22,7 @@ use crate::{
     fault::StorageFault,
     history,
     journal::{JournalId, Seq},
+    lock::lock,
     store::{Store, memory::MemoryStore, redb::RedbStore, sled::SledStore},
     wal::{
         Wal,
@@ -38,7 +39,7 @@ const ASIDE: u32 = 100;
 /// Opens everything; the filler is not started yet.
 pub(super) fn open(options: &Options) -> Result<(Arc<Core>, Wal), StorageFault> {
     let in_memory = options.engine == Engine::Memory;
-    let lock = if in_memory { None } else { Some(home::lock(&options.dir)?) };
+    let lock = if in_memory { None } else { Some(lock(&options.dir)?) };
     if !in_memory {
         home::check_format(&options.dir, &options.engine.to_string())?;
     }
