@@ -11,10 +11,10 @@
 use bytes::Bytes;
 use protocol::{frame::Cut, limits};
 use std::sync::{
-    Arc, OnceLock,
+    Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 
 /// The end that actors hold. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,26 +28,32 @@ pub struct Outbox {
 pub struct Outgoing {
     frames: mpsc::Receiver<Bytes>,
     shared: Arc<Shared>,
+    cut: CutWatch,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     bytes: AtomicUsize,
-    cut: OnceLock<Cut>,
-    changed: Notify,
+    cut: watch::Sender<Option<Cut>>,
 }
+
+/// Sees when a socket is cut, beside whoever takes its frames.
+#[derive(Debug, Clone)]
+pub struct CutWatch(watch::Receiver<Option<Cut>>);
 
 /// A new outbox and the end it leads to.
 pub fn outbox() -> (Outbox, Outgoing) {
     let (sender, receiver) = mpsc::channel(limits::FRAMES_IN_FLIGHT);
-    let shared = Arc::<Shared>::default();
-    (Outbox { frames: sender, shared: shared.clone() }, Outgoing { frames: receiver, shared })
+    let (cut, watched) = watch::channel(None);
+    let shared = Arc::new(Shared { bytes: AtomicUsize::new(0), cut });
+    let outbox = Outbox { frames: sender, shared: shared.clone() };
+    (outbox, Outgoing { frames: receiver, shared, cut: CutWatch(watched) })
 }
 
 impl Outbox {
     /// Lets a frame in, or cuts the socket when there is no room. True when it was let in.
     pub fn push(&self, frame: Bytes) -> bool {
-        if self.shared.cut.get().is_some() {
+        if self.shared.cut.borrow().is_some() {
             return false; // O2
         }
         let size = frame.len();
@@ -62,24 +68,25 @@ impl Outbox {
 
     /// Ends the socket, saying why; the first reason stands.
     pub fn cut(&self, why: Cut) {
-        if self.shared.cut.set(why).is_ok() {
-            self.shared.changed.notify_one();
-        }
+        self.shared.cut.send_if_modified(|cut| {
+            let first = cut.is_none();
+            cut.get_or_insert(why);
+            first
+        });
     }
 
     /// Whether the socket still listens.
     pub fn is_open(&self) -> bool {
-        self.shared.cut.get().is_none() && !self.frames.is_closed()
+        self.shared.cut.borrow().is_none() && !self.frames.is_closed()
     }
 }
 
 impl Outgoing {
     /// The next frame, or why there will be no more.
     pub async fn next(&mut self) -> Result<Bytes, Cut> {
-        if let Some(why) = self.shared.cut.get() {
-            return Err(*why);
-        }
         tokio::select! {
+            biased;
+            why = self.cut.cut() => Err(why),
             frame = self.frames.recv() => match frame {
                 Some(frame) => {
                     self.shared.bytes.fetch_sub(frame.len(), Ordering::Relaxed);
@@ -87,19 +94,21 @@ impl Outgoing {
                 }
                 None => Err(Cut::Stopping),
             },
-            () = self.shared.changed.notified() => {
-                Err(self.shared.cut.get().copied().unwrap_or(Cut::Stopping))
-            }
         }
     }
 
+    /// A second pair of eyes for the cut.
+    pub fn watch_cut(&self) -> CutWatch {
+        self.cut.clone()
+    }
+}
+
+impl CutWatch {
     /// Waits until the socket is cut.
-    pub async fn cut(&self) -> Cut {
-        loop {
-            if let Some(why) = self.shared.cut.get() {
-                return *why;
-            }
-            self.shared.changed.notified().await;
+    pub async fn cut(&mut self) -> Cut {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(cut) => cut.unwrap_or(Cut::Stopping),
+            Err(_) => Cut::Stopping, // the last outbox is gone: nobody will say more
         }
     }
 }

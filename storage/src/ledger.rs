@@ -48,7 +48,7 @@ pub mod rebuild;
 mod slot;
 mod stats;
 
-pub use home::FORMAT;
+pub use home::{FORMAT, probe};
 pub use options::{Engine, Options};
 pub use stats::Stats;
 

@@ -31,6 +31,18 @@ pub(super) fn check_format(dir: &Path, engine: &str) -> Result<(), StorageFault>
     }
 }
 
+/// What a directory holds, without touching it: its format, or none when there is nothing yet.
+///
+/// # Errors
+/// [`StorageFault::NewerData`], [`StorageFault::OtherEngine`] or [`StorageFault::BadFormat`].
+pub fn probe(dir: &Path, engine: &str) -> Result<Option<u32>, StorageFault> {
+    match fs::read_to_string(dir.join("format")) {
+        Ok(text) => read_format(&text, engine).map(|()| Some(FORMAT)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StorageFault::disk("read the format file", &error)),
+    }
+}
+
 fn read_format(text: &str, engine: &str) -> Result<(), StorageFault> {
     let bad = || StorageFault::BadFormat { text: text.chars().take(80).collect() };
     let rest = text.strip_prefix(TITLE).ok_or_else(bad)?;
