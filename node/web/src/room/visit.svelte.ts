@@ -10,13 +10,16 @@ import { linkInHash, roomInPath } from "../link/address";
 import { enter, look, type LinkSight, type No } from "../link/http";
 import { Devices } from "../media/devices.svelte";
 import { noKey } from "../text/no";
-import { Place } from "./place.svelte";
+import type { Place } from "./place.svelte";
 
 /** What a reload needs and the node does not tell again; lives in the tab's history entry. */
 interface Kept {
   readonly title: string;
   readonly expert: string;
 }
+
+/** The socket and all behind it; a guest who looks at a link does not need it yet. */
+export const loadPlace = () => import("./place.svelte");
 
 /** Remembers in this tab alone that its person sat in this room, so a reload goes straight back. */
 const SEATED = "konsil.seated";
@@ -91,7 +94,7 @@ export class Visit {
     } else if (room) {
       this.sight = history.state as Kept | null;
       this.eager = satIn(room);
-      this.place = new Place(room);
+      this.place = new (await loadPlace()).Place(room);
     } else {
       this.astray = true;
     }
@@ -113,7 +116,7 @@ export class Visit {
     const { title, expert } = this.sight as LinkSight;
     // The secret leaves the address bar; from here the cookie counts.
     history.replaceState({ title, expert } satisfies Kept, "", `/room/${outcome.value.room}`);
-    const place = new Place(outcome.value.room);
+    const place = new (await loadPlace()).Place(outcome.value.room);
     this.place = place;
     await this.#knock(place);
     return true;
