@@ -7,7 +7,11 @@ use rustls::{
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    path::Path,
+    sync::Arc,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -25,7 +29,7 @@ pub(crate) struct Site {
     pub(crate) origin: Arc<str>,
     /// `host:port`.
     pub(crate) host: Arc<str>,
-    address: SocketAddr,
+    addresses: Arc<[SocketAddr]>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
@@ -36,10 +40,12 @@ impl Site {
         let host = rest.trim_end_matches('/');
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
         let with_port = if name == host { format!("{host}:443") } else { host.to_owned() };
-        let mut found = std::net::ToSocketAddrs::to_socket_addrs(with_port.as_str())
-            .with_context(|| format!("{name} has no address"))?;
-        let address = found.next().with_context(|| format!("{name} has no address"))?;
-        if (insecure || scheme != "https") && !address.ip().is_loopback() {
+        let addresses: Arc<[SocketAddr]> = with_port
+            .to_socket_addrs()
+            .with_context(|| format!("{name} has no address"))?
+            .collect();
+        let near = addresses.iter().all(|address| address.ip().is_loopback());
+        if (insecure || scheme != "https") && !near {
             bail!(
                 "{name} is not this machine: --insecure and http are for loopback addresses only"
             );
@@ -54,12 +60,13 @@ impl Site {
             _ => bail!("a site is https://host:port"),
         };
         let origin = format!("{scheme}://{host}").into();
-        Ok(Self { origin, host: host.into(), address, tls })
+        Ok(Self { origin, host: host.into(), addresses, tls })
     }
 
     /// A new stream, ready to speak HTTP.
     pub(crate) async fn connect(&self) -> Result<Box<dyn Stream>> {
-        let stream = TcpStream::connect(self.address).await.context("the node does not listen")?;
+        let stream =
+            TcpStream::connect(&self.addresses[..]).await.context("the node does not listen")?;
         stream.set_nodelay(true)?;
         match &self.tls {
             None => Ok(Box::new(stream)),

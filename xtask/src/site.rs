@@ -2,11 +2,10 @@
 
 use anyhow::{Context, Result, bail};
 use std::{
-    io::{BufRead, BufReader},
+    fs,
     net::{TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Child, ChildStdout, Stdio},
-    sync::mpsc::{Receiver, channel},
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -34,22 +33,18 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts `konsil dev` and waits until it says how to sign in and listens.
+    /// Starts `konsil dev` and waits until it listens and has written how to get in.
     pub(crate) fn start(profile: Profile) -> Result<Self> {
         timed("starting a node on an empty folder", || {
             let data = std::env::temp_dir().join(format!("konsil-load-{}", std::process::id()));
-            std::fs::create_dir_all(&data).context("the folder for temporary files is writable")?;
+            fs::create_dir_all(&data).context("the folder for temporary files is writable")?;
             let port = free_port()?;
             let mut konsil = program(house::built(profile, "konsil"));
             konsil.args(["dev", "--port", &port.to_string(), "--data"]).arg(&data);
-            konsil.args(["--config".as_ref(), house::root().join(CONFIG).as_os_str()]);
-            let mut node = konsil.stdout(Stdio::piped()).spawn().context("konsil cannot start")?;
-            let said = lines(node.stdout.take());
-            match wait_until_up(&mut node, &said, port) {
-                Ok((login, password)) => {
-                    let url = format!("https://localhost:{port}");
-                    Ok(Self { node, data, url, login, password })
-                }
+            konsil.arg("--config").arg(house::root().join(CONFIG));
+            let mut node = konsil.stdout(Stdio::null()).spawn().context("konsil cannot start")?;
+            match wait_until_up(&mut node, &data.join("demo.json"), port) {
+                Ok(Demo { url, login, password }) => Ok(Self { node, data, url, login, password }),
                 Err(why) => {
                     let _ = node.kill();
                     Err(why)
@@ -79,7 +74,7 @@ impl Site {
                     None => thread::sleep(Duration::from_millis(50)),
                 }
             };
-            std::fs::remove_dir_all(&self.data)
+            fs::remove_dir_all(&self.data)
                 .with_context(|| format!("{} cannot be removed", self.data.display()))?;
             if !status.success() {
                 bail!("the node ended with {status} after SIGTERM; it should end with 0");
@@ -97,48 +92,34 @@ fn free_port() -> Result<u16> {
     Ok(port.local_addr()?.port())
 }
 
-/// Hands on what the node prints, line by line, for as long as it lives.
-fn lines(stdout: Option<ChildStdout>) -> Receiver<String> {
-    let (send, lines) = channel();
-    if let Some(stdout) = stdout {
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // When nobody listens any more the pipe is still emptied.
-                let _ = send.send(line);
-            }
-        });
-    }
-    lines
+/// How to get in, as `konsil dev` writes it into its data folder.
+struct Demo {
+    url: String,
+    login: String,
+    password: String,
 }
 
-fn wait_until_up(node: &mut Child, said: &Receiver<String>, port: u16) -> Result<(String, String)> {
+fn wait_until_up(node: &mut Child, demo: &Path, port: u16) -> Result<Demo> {
     let start = Instant::now();
-    let mut text = String::new();
     while start.elapsed() < START {
-        while let Ok(line) = said.recv_timeout(Duration::from_millis(100)) {
-            text += &line;
-            text += "\n";
-        }
         if let Some(status) = node.try_wait()? {
-            bail!("konsil dev ended with {status} before it was up; it said:\n{text}");
+            bail!("konsil dev ended with {status} before it was up; its words stand above");
         }
+        let known = fs::read_to_string(demo).ok().and_then(|text| sign_in(&text));
         let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        if let Some(known) = sign_in(&text).filter(|_| listens()) {
+        if let Some(known) = known.filter(|_| listens()) {
             return Ok(known);
         }
+        thread::sleep(Duration::from_millis(100));
     }
-    bail!("konsil dev was not up within {} s; it said:\n{text}", START.as_secs())
+    bail!("konsil dev was not up within {} s; its words stand above", START.as_secs())
 }
 
-/// The sign-in name and password in what `konsil dev` prints: the words after `login` and
-/// `password`.
-fn sign_in(text: &str) -> Option<(String, String)> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let after = |name: &str| {
-        let at = words.iter().position(|word| word.trim_end_matches(':') == name)?;
-        words.get(at + 1).map(|word| (*word).to_owned())
-    };
-    Some((after("login")?, after("password")?))
+/// Half a file is none.
+fn sign_in(text: &str) -> Option<Demo> {
+    let demo: serde_json::Value = serde_json::from_str(text).ok()?;
+    let word = |name: &str| demo[name].as_str().map(str::to_owned);
+    Some(Demo { url: word("url")?, login: word("login")?, password: word("password")? })
 }
 
 #[cfg(test)]
@@ -146,10 +127,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sign_in_is_read_from_the_frame() {
-        let frame = "│ https://localhost:8443 │\n│ login: anna@demo │\n│ password: s3cret │\n";
-        assert_eq!(sign_in(frame), Some(("anna@demo".into(), "s3cret".into())));
-        assert_eq!(sign_in("│ login: anna@demo │"), None);
+    fn the_sign_in_is_read_when_it_is_whole() {
+        let text = r#"{"url": "https://localhost:1", "login": "a@b", "password": "c", "more": 1}"#;
+        assert_eq!(sign_in(text).expect("whole").login, "a@b");
+        assert!(sign_in(&text[..40]).is_none() && sign_in("{}").is_none());
     }
 
     #[test]
