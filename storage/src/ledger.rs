@@ -82,13 +82,7 @@ impl Ledger {
     pub fn open(options: Options) -> Result<Self, StorageFault> {
         let (core, wal) = open::open(&options)?;
         filler::look_at_room(&core, options.reserve_bytes);
-        let filler = filler::Filler {
-            core: Arc::clone(&core),
-            wal: Arc::clone(wal.queue()),
-            checkpoint_bytes: options.checkpoint_bytes,
-            reserve_bytes: options.reserve_bytes,
-            unsynced: None,
-        };
+        let filler = filler::Filler::new(Arc::clone(&core), Arc::clone(wal.queue()), &options);
         let filler = thread::Builder::new()
             .name("filler".into())
             .spawn(move || filler.run())

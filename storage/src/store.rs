@@ -43,8 +43,15 @@ pub trait Store: Send + Sync {
     /// Makes every batch so far durable (E2).
     ///
     /// # Errors
-    /// [`StorageFault::Engine`].
+    /// [`StorageFault::Engine`]; nothing is then known about the batches since the last sync.
     fn sync(&self) -> Result<(), StorageFault>;
+
+    /// Opens it anew after a fault. Engines remember a failed write and refuse everything after it;
+    /// once there is room again, only this helps. Batches since the last sync may be gone then.
+    ///
+    /// # Errors
+    /// [`StorageFault::Engine`]; it stays closed, and may be tried again.
+    fn reopen(&self) -> Result<(), StorageFault>;
 
     /// Bytes it takes on the disk.
     ///

@@ -4,8 +4,9 @@
 //! - **F1** Records reach the engine in the order of the log, each with the checkpoint that says so
 //!   in the same batch.
 //! - **F2** A segment of the log is released only after the engine was synced past it.
-//! - **F3** A record leaves memory only after the engine shows it, so a reader that looks in memory
-//!   first and in the engine second misses nothing.
+//! - **F3** A record leaves memory only after the engine was synced past it. So a reader that looks
+//!   in memory first and in the engine second misses nothing, even while an engine that failed is
+//!   opened anew at an earlier point and filled again.
 
 use std::{
     collections::HashMap,
@@ -16,13 +17,14 @@ use std::{
 use super::{
     core::{Core, Filling, Next, Work},
     keys,
+    options::Options,
 };
 use crate::{
     fault::StorageFault,
     history,
     journal::{JournalId, Link, Seq},
     store::Batch,
-    wal::{place::Place, queue::Queue},
+    wal::queue::Queue,
 };
 
 /// Bytes applied in one batch.
@@ -32,67 +34,106 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// The filler.
 pub(super) struct Filler {
-    pub(super) core: Arc<Core>,
-    pub(super) wal: Arc<Queue>,
-    pub(super) checkpoint_bytes: u64,
-    pub(super) reserve_bytes: u64,
-    /// What was applied and is not synced: how much, and up to where.
-    pub(super) unsynced: Option<(u64, Place)>,
+    core: Arc<Core>,
+    wal: Arc<Queue>,
+    checkpoint_bytes: u64,
+    reserve_bytes: u64,
+    /// What the engine was not synced past, in the order of the log.
+    unsynced: Vec<Filling>,
+    /// How many of them the engine has.
+    applied: usize,
+    bytes: u64,
 }
 
 impl Filler {
+    pub(super) fn new(core: Arc<Core>, wal: Arc<Queue>, options: &Options) -> Self {
+        // What waits for a checkpoint counts as unapplied, and must leave room for more.
+        let checkpoint_bytes = options.checkpoint_bytes.min(options.unapplied_bytes_max / 4);
+        let reserve_bytes = options.reserve_bytes;
+        let (unsynced, applied, bytes) = (Vec::new(), 0, 0);
+        Self { core, wal, checkpoint_bytes, reserve_bytes, unsynced, applied, bytes }
+    }
+
     /// Runs until the ledger closes and everything is applied and synced.
     pub(super) fn run(mut self) {
         loop {
-            match self.core.fill.next(BATCH_BYTES, TICK) {
-                Next::Apply(fillings) => {
-                    if !self.apply(&fillings) {
-                        return; // what is not applied is in the log, and is replayed
-                    }
-                    if self.unsynced.is_some_and(|(bytes, _)| bytes >= self.checkpoint_bytes) {
-                        self.checkpoint();
-                    }
+            let next = self.core.fill.next(BATCH_BYTES, TICK);
+            let stop = matches!(next, Next::Stop);
+            let quiet = !matches!(next, Next::Apply(_));
+            if let Next::Apply(fillings) = next {
+                self.bytes += fillings.iter().map(|filling| filling.bytes).sum::<u64>();
+                self.unsynced.extend(fillings);
+            }
+            let due = quiet || self.bytes >= self.checkpoint_bytes;
+            while let Err(fault) = self.advance(due) {
+                if !self.endure(&fault) {
+                    return; // what the engine does not hold is in the log, and is replayed
                 }
-                Next::Tick => {
-                    self.checkpoint();
-                    look_at_room(&self.core, self.reserve_bytes);
-                }
-                Next::Stop => return self.checkpoint(),
+            }
+            look_at_room(&self.core, self.reserve_bytes);
+            if stop {
+                return;
             }
         }
     }
 
-    /// Applies records until the engine takes them; says no when the ledger closes before that.
-    fn apply(&mut self, fillings: &[Filling]) -> bool {
-        let Some(last) = fillings.last() else { return true };
-        while let Err(fault) = self.try_apply(fillings) {
-            tracing::error!(%fault, "the store engine takes nothing");
-            *self.core.trouble.stalled.lock() = Some(fault.to_string());
-            look_at_room(&self.core, self.reserve_bytes);
-            if self.core.fill.stopping() {
-                return false;
-            }
-            self.core.fill.pause(TICK);
+    /// Applies what is not applied, and syncs when that is due.
+    fn advance(&mut self, due: bool) -> Result<(), StorageFault> {
+        while self.applied < self.unsynced.len() {
+            let mut bytes = 0;
+            let rest = &self.unsynced[self.applied..];
+            let fits = |filling: &&Filling| {
+                bytes += filling.bytes;
+                bytes <= BATCH_BYTES
+            };
+            let count = rest.iter().take_while(fits).count().max(1);
+            self.try_apply(&rest[..count])?;
+            self.applied += count;
         }
-        *self.core.trouble.stalled.lock() = None;
+        if due && self.applied > 0 {
+            self.core.store.sync()?;
+            self.let_go();
+        }
+        self.core.trouble.stalled.lock().take();
+        Ok(())
+    }
 
-        let mut bytes = 0;
-        for filling in fillings {
-            bytes += filling.bytes;
+    /// The engine was synced past everything: memory and log may forget it (F2, F3).
+    fn let_go(&mut self) {
+        assert_eq!(self.applied, self.unsynced.len(), "F1");
+        let mut last = 0;
+        for filling in self.unsynced.drain(..) {
+            assert!(last < filling.place.number, "F1");
+            last = filling.place.number;
             filling.slot.change(|state| match &filling.work {
-                Work::Entries(_, link) => state.applied(link.seq), // F3
+                Work::Entries(_, link) => state.applied(link.seq),
                 Work::Fold(_) => {
-                    let newest = |(number, _): &_| *number <= filling.place.number;
-                    if state.fold.as_ref().is_some_and(newest) {
+                    let held = state.fold.as_ref().map(|(number, _)| *number);
+                    if held.is_some_and(|number| number <= last) {
                         state.fold = None;
                     }
                 }
             });
         }
-        self.core.trouble.unapplied.fetch_sub(bytes, Relaxed);
-        let before = self.unsynced.map_or(0, |(bytes, _)| bytes);
-        assert!(self.unsynced.is_none_or(|(_, place)| place.number < last.place.number), "F1");
-        self.unsynced = Some((before + bytes, last.place));
+        self.core.trouble.unapplied.fetch_sub(self.bytes, Relaxed);
+        (self.applied, self.bytes) = (0, 0);
+        self.wal.release(last);
+    }
+
+    /// The engine failed: opens it anew and begins again after its last sync. Says no when the
+    /// ledger closes.
+    fn endure(&mut self, fault: &StorageFault) -> bool {
+        tracing::error!(%fault, "the store engine takes nothing");
+        *self.core.trouble.stalled.lock() = Some(fault.to_string());
+        look_at_room(&self.core, self.reserve_bytes);
+        if self.core.fill.stopping() {
+            return false;
+        }
+        self.core.fill.pause(TICK);
+        self.applied = 0;
+        if let Err(fault) = self.core.store.reopen() {
+            tracing::error!(%fault, "the store engine stays closed");
+        }
         true
     }
 
@@ -128,20 +169,6 @@ impl Filler {
             keys::put_checkpoint(&mut batch, last.place);
         }
         self.core.store.apply(&batch)
-    }
-
-    fn checkpoint(&mut self) {
-        let Some((_, place)) = self.unsynced else { return };
-        match self.core.store.sync() {
-            Ok(()) => {
-                self.unsynced = None;
-                self.wal.release(place.number); // F2
-            }
-            Err(fault) => {
-                // Nothing is released, so nothing is lost: it is replayed when the ledger opens.
-                tracing::error!(%fault, "the store engine could not be synced");
-            }
-        }
     }
 }
 

@@ -63,7 +63,11 @@ pub(super) fn open(options: &Options) -> Result<(Arc<Core>, Wal), StorageFault> 
         store,
         _lock: lock,
     });
-    let layout = Layout { segment_bytes: options.segment_bytes, keep: options.segments_keep };
+    let layout = Layout {
+        segment_bytes: options.segment_bytes,
+        keep: options.segments_keep,
+        reserve: options.reserve_bytes,
+    };
     let (queue, bytes) = (options.queue_max, options.queue_bytes_max);
     let wal = Wal::open(disk, layout, queue, bytes, from, &mut |record, place| {
         replay(&core, record, place)

@@ -45,8 +45,8 @@ pub struct Options {
     pub queue_max: usize,
     /// Bytes that may wait for the log. Default 64 MiB.
     pub queue_bytes_max: usize,
-    /// Bytes the log may be ahead of the engine; they are held in memory and replayed when the
-    /// ledger is opened. More are refused as busy. Default 64 MiB.
+    /// Bytes the log may be ahead of what the engine was synced to; they are held in memory and
+    /// replayed when the ledger is opened. More are refused as busy. Default 64 MiB.
     pub unapplied_bytes_max: u64,
     /// Bytes between two syncs of the engine; what was not synced is replayed. Default 16 MiB.
     pub checkpoint_bytes: u64,

@@ -151,6 +151,15 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn reopen(&self) -> Result<(), StorageFault> {
+        // Like an engine whose buffers go with its process.
+        let shelf = &mut *self.0.lock();
+        shelf.turns += 1;
+        shelf.pending.clear();
+        shelf.seen = shelf.durable.clone();
+        Ok(())
+    }
+
     fn size_on_disk(&self) -> Result<u64, StorageFault> {
         Ok(weight(&self.0.lock().durable))
     }
@@ -181,7 +190,7 @@ mod tests {
             let keys = store.scan(b"", b"", 10).expect("scanned").len();
             assert!(keys >= 2);
             torn += keys % 2;
-            assert!(seed % 2 == 1 || keys % 2 == 0, "E1, seed {seed}");
+            assert!(seed % 2 == 1 || keys.is_multiple_of(2), "E1, seed {seed}");
         }
         assert!(torn > 0, "a tearing store tears");
     }

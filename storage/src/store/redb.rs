@@ -15,7 +15,7 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("konsil");
 pub struct RedbStore {
     file: PathBuf,
     cache_bytes: usize,
-    /// None while it is being opened anew after a failed write, and when that failed.
+    /// None when it could not be opened anew after a fault.
     open: RwLock<Option<Database>>,
 }
 
@@ -54,16 +54,6 @@ impl RedbStore {
             return Err(engine_fault(NAME, doing, &"it could not be opened again after a fault"));
         };
         guarded(NAME, doing, || work(db).map_err(|error| engine_fault(NAME, doing, &error)))
-    }
-
-    /// redb refuses everything after a failed write. Once there is room, opening it anew helps.
-    fn reopen(&self) {
-        let mut open = self.open.write();
-        drop(open.take());
-        match Self::start(&self.file, self.cache_bytes) {
-            Ok(db) => *open = Some(db),
-            Err(fault) => tracing::warn!(%fault, "the store engine stays closed"),
-        }
     }
 }
 
@@ -106,14 +96,19 @@ impl Store for RedbStore {
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), StorageFault> {
-        let applied = self.with("apply", |db| commit(db, batch, Durability::None));
-        applied.inspect_err(|_| self.reopen())
+        self.with("apply", |db| commit(db, batch, Durability::None))
     }
 
     fn sync(&self) -> Result<(), StorageFault> {
         // An empty commit that is durable makes the others durable that came before it.
-        let synced = self.with("sync", |db| commit(db, &Batch::default(), Durability::Immediate));
-        synced.inspect_err(|_| self.reopen())
+        self.with("sync", |db| commit(db, &Batch::default(), Durability::Immediate))
+    }
+
+    fn reopen(&self) -> Result<(), StorageFault> {
+        let mut open = self.open.write();
+        drop(open.take());
+        *open = Some(Self::start(&self.file, self.cache_bytes)?);
+        Ok(())
     }
 
     fn size_on_disk(&self) -> Result<u64, StorageFault> {

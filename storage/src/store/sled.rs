@@ -34,7 +34,7 @@ const FLUSH_EVERY_MS: u64 = 200;
 pub struct SledStore {
     dir: PathBuf,
     cache_bytes: u64,
-    /// None while it is being opened anew after a failed write, and when that failed.
+    /// None when it could not be opened anew after a fault.
     open: RwLock<Option<Opened>>,
 }
 
@@ -81,17 +81,6 @@ impl SledStore {
         };
         guarded(NAME, doing, || work(opened).map_err(|error| engine_fault(NAME, doing, &error)))
     }
-
-    /// sled remembers a failed write for ever. Once there is room again, only opening it anew helps.
-    fn reopen(&self) {
-        let mut open = self.open.write();
-        // The old one must be gone before the new one can take its lock file.
-        drop(open.take());
-        match Self::start(&self.dir, self.cache_bytes) {
-            Ok(opened) => *open = Some(opened),
-            Err(fault) => tracing::warn!(%fault, "the store engine stays closed"),
-        }
-    }
 }
 
 impl Store for SledStore {
@@ -124,16 +113,22 @@ impl Store for SledStore {
                 None => changes.remove(key),
             }
         }
-        let applied = self.with("apply", |opened| opened.db.apply_batch(changes));
-        applied.inspect_err(|_| self.reopen())
+        self.with("apply", |opened| opened.db.apply_batch(changes))
     }
 
     fn sync(&self) -> Result<(), StorageFault> {
-        let synced = self.with("sync", |opened| {
+        self.with("sync", |opened| {
             opened.db.flush()?;
             Ok(opened.file.sync_data()?)
-        });
-        synced.inspect_err(|_| self.reopen())
+        })
+    }
+
+    fn reopen(&self) -> Result<(), StorageFault> {
+        let mut open = self.open.write();
+        // The old one must be gone before the new one can take its lock file.
+        drop(open.take());
+        *open = Some(Self::start(&self.dir, self.cache_bytes)?);
+        Ok(())
     }
 
     fn size_on_disk(&self) -> Result<u64, StorageFault> {

@@ -36,6 +36,8 @@ pub struct Layout {
     pub segment_bytes: u64,
     /// Released segments that stay readable, for a rebuild of the engine.
     pub keep: usize,
+    /// Bytes that must stay free when a segment is made: others on this disk need them.
+    pub reserve: u64,
 }
 
 impl Layout {
@@ -159,6 +161,12 @@ impl Log {
         if !self.spares.is_empty() {
             return Ok(());
         }
+        if self.layout.reserve > 0 {
+            let free = self.disk.free().unwrap_or(u64::MAX);
+            if free < self.layout.segment_bytes.saturating_add(self.layout.reserve) {
+                return Err(self.full());
+            }
+        }
         let spare = spare_name(self.end.number + 1);
         self.make_spare(&spare).map_err(|error| self.full_or_fail("make a segment", &error))?;
         self.spares.push(spare);
@@ -232,7 +240,7 @@ impl Log {
 
     fn full(&self) -> StorageFault {
         let free = self.disk.free().unwrap_or(0);
-        StorageFault::DiskFull { needed: self.layout.segment_bytes, free }
+        StorageFault::DiskFull { needed: self.layout.segment_bytes + self.layout.reserve, free }
     }
 
     fn fail(&mut self, doing: &str, error: &io::Error) -> StorageFault {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{place::segment_name, queue::Item, record::Draft, *};
 use crate::{dice::Dice, disk::memory::MemoryDisk};
 
-const LAYOUT: Layout = Layout { segment_bytes: 4096, keep: 0 };
+const LAYOUT: Layout = Layout { segment_bytes: 4096, keep: 0, reserve: 0 };
 
 type Records = Vec<(u64, Bytes)>;
 
