@@ -38,24 +38,27 @@ export function speakFirst(): Promise<void> {
   return speak(wanted ?? "de");
 }
 
+/** The reader's own habits of writing time and numbers, in the language that is shown. */
+const habits = (): string => navigator.languages.find((one) => one.startsWith(language)) ?? language;
+
 /** A time of day. */
 export const clock = (at: number): string =>
-  new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(at);
+  new Intl.DateTimeFormat(habits(), { hour: "2-digit", minute: "2-digit" }).format(at);
 
 /** A day and a time. */
 export const moment = (at: number): string =>
-  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(at);
+  new Intl.DateTimeFormat(habits(), { dateStyle: "medium", timeStyle: "short" }).format(at);
 
 /** A day. */
 export const day = (at: number): string =>
-  new Intl.DateTimeFormat(language, { dateStyle: "full" }).format(at);
+  new Intl.DateTimeFormat(habits(), { dateStyle: "full" }).format(at);
 
 /** A length of bytes as people say it. */
 export function bytes(count: number): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
   const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   const options = { style: "unit", unit: units[step]!, maximumFractionDigits: step > 1 ? 1 : 0 } as const;
-  return new Intl.NumberFormat(language, options).format(count / 1000 ** step);
+  return new Intl.NumberFormat(habits(), options).format(count / 1000 ** step);
 }
 
 function bundleOf(locale: Language, texts: string): FluentBundle {
