@@ -50,6 +50,11 @@ impl Not {
         Self(StatusCode::TOO_MANY_REQUESTS, Reply::Faulted { fault: Fault::Busy })
     }
 
+    /// Whether it is the session, or the link it came by, that is worth nothing.
+    pub fn is_session(&self) -> bool {
+        matches!(self.1, Reply::Refused { .. })
+    }
+
     /// Nobody is signed in.
     pub fn unknown() -> Self {
         Self::refused(Refusal::Session { why: SessionRefusal::NotFound })

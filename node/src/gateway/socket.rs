@@ -16,10 +16,13 @@ use axum::{
     body::Bytes,
     extract::{
         State,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade},
+        ws::{
+            CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade,
+            rejection::WebSocketUpgradeRejection,
+        },
     },
-    http::HeaderMap,
-    response::IntoResponse,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
 };
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
@@ -101,34 +104,47 @@ impl PerSession {
 }
 
 /// `GET /ws`
+///
+/// A browser cannot see the status of a refused handshake, so a session that is over is told so
+/// in the socket itself; a plain request gets the status.
 pub async fn upgrade(
     State(gate): State<Shared>,
     headers: HeaderMap,
-    ws: WebSocketUpgrade,
-) -> Result<impl IntoResponse, Not> {
+    ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Not> {
+    let known = session_of(&gate, &headers).await;
+    let Ok(ws) = ws else {
+        return known.map(|_| StatusCode::UPGRADE_REQUIRED.into_response());
+    };
     same_site(&headers)?;
-    let (by, origin) = session_of(&gate, &headers).await?;
     let ws = ws
         .read_buffer_size(READ_AHEAD)
         .write_buffer_size(0)
         .max_write_buffer_size(limits::OUTBOX_BYTES)
         .max_message_size(limits::FRAME_UP_BYTES)
         .max_frame_size(limits::FRAME_UP_BYTES);
-    Ok(ws.on_upgrade(move |socket| async move {
-        gate.open_sockets.fetch_add(1, Ordering::Relaxed);
-        let (outbox, outgoing) = outbox();
-        let why = if gate.sockets.enter(by.session, &outbox) {
-            let mut life = Life::new(&gate, by, origin, outbox.clone());
-            life.run(socket, outgoing).await
-        } else {
-            farewell(&mut socket.split().0, Cut::TooMany).await;
-            Cut::TooMany
-        };
-        drop(outbox);
-        gate.sockets.leave(by.session);
-        gate.open_sockets.fetch_sub(1, Ordering::Relaxed);
-        gate.metrics.cut(why);
-    }))
+    Ok(match known {
+        Ok((by, origin)) => ws.on_upgrade(move |socket| live(gate, by, origin, socket)),
+        Err(no) => {
+            let why = if no.is_session() { Cut::SessionOver } else { Cut::Stopping };
+            ws.on_upgrade(async move |socket| farewell(&mut socket.split().0, why).await)
+        }
+    })
+}
+
+async fn live(gate: Shared, by: Caller, origin: Origin, socket: WebSocket) {
+    gate.open_sockets.fetch_add(1, Ordering::Relaxed);
+    let (outbox, outgoing) = outbox();
+    let why = if gate.sockets.enter(by.session, &outbox) {
+        Life::new(&gate, by, origin, outbox.clone()).run(socket, outgoing).await
+    } else {
+        farewell(&mut socket.split().0, Cut::TooMany).await;
+        Cut::TooMany
+    };
+    drop(outbox);
+    gate.sockets.leave(by.session);
+    gate.open_sockets.fetch_sub(1, Ordering::Relaxed);
+    gate.metrics.cut(why);
 }
 
 /// What is known of one socket while it lives.
