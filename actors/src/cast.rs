@@ -265,3 +265,7 @@ impl<M: Part> Cast<M> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "cast/tests.rs"]
+mod tests;
