@@ -202,7 +202,7 @@ mod tests {
         let mut state = slot.load(&store).expect("loaded");
         state.stage(&[entry.clone(), entry.clone()], link(2));
         state.stage(&[entry.clone()], link(3));
-        assert_eq!(state.held(Seq(1), 9).len(), 0, "T1");
+        assert_eq!(state.held(Seq(1), 9).len(), 0, "T1, J2");
         state.ack(link(2));
         assert_eq!(state.held(Seq(2), 9), [(Seq(2), entry.clone())], "T1");
         state.fall_back();
