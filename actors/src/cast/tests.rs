@@ -273,6 +273,23 @@ async fn who_is_watched_or_asked_does_not_sleep() {
 }
 
 #[tokio::test]
+async fn a_socket_that_ends_before_its_view_is_ready_watches_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = ledger(dir.path());
+    let cast = cast::<Conversation>(&ledger, 0).await;
+    open(&cast, 7).await;
+    let (outbox, browser) = outbox();
+    outbox.cut(protocol::frame::Cut::Slow);
+    drop(browser);
+    let watch = Watch { id: 1, by: expert(1), outbox };
+    cast.watch(key(7), watch, Seq::START).await.expect("is answered all the same");
+    while cast.awake() > 0 {
+        cast.sweep(); // a leaked watch would keep it awake for ever
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a1_asks_during_sleep_and_waking_are_all_answered_once() {
     let dir = tempfile::tempdir().expect("a folder");
     let ledger = ledger(dir.path());
