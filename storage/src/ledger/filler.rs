@@ -9,7 +9,7 @@
 //!   opened anew at an earlier point and filled again.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -139,8 +139,8 @@ impl Filler {
 
     fn try_apply(&self, fillings: &[Filling]) -> Result<(), StorageFault> {
         let mut batch = Batch::default();
-        let mut heads: HashMap<&JournalId, Link> = HashMap::new();
-        let mut folds: HashMap<&JournalId, &[u8]> = HashMap::new();
+        let mut heads: BTreeMap<&JournalId, Link> = BTreeMap::new();
+        let mut folds: BTreeMap<&JournalId, &[u8]> = BTreeMap::new();
         for filling in fillings {
             let journal = &filling.slot.journal;
             match &filling.work {

@@ -53,6 +53,9 @@ pub struct Door<'a> {
 impl Door<'_> {
     /// Puts the record in its place.
     pub fn push(mut self, item: Item) {
+        if let Gate::Full { tried, .. } = &mut self.state.gate {
+            *tried = None; // this one tries; the others wait for how it goes
+        }
         self.state.bytes += item.draft.room();
         self.state.items.push_back(item);
         self.wake.notify_one();
@@ -108,9 +111,9 @@ impl Queue {
             let (len, max) = (payload as u64, self.payload_max as u64);
             return Err(StorageFault::TooLarge { what: "an append", len, max });
         }
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         let (waiting, bytes) = (state.items.len(), state.bytes);
-        match &mut state.gate {
+        match &state.gate {
             Gate::Open if waiting >= self.records_max => {
                 let (waiting, max) = (waiting as u64, self.records_max as u64);
                 return Err(StorageFault::Busy { waiting, max });
@@ -120,11 +123,8 @@ impl Queue {
                 return Err(StorageFault::Busy { waiting, max });
             }
             Gate::Open => {}
-            Gate::Full { why, tried } => match tried {
-                Some(when) if when.elapsed() >= TRY_AGAIN => *tried = None,
-                _ => return Err(why.clone()),
-            },
-            Gate::Shut(why) => return Err(why.clone()),
+            Gate::Full { tried: Some(when), .. } if when.elapsed() >= TRY_AGAIN => {}
+            Gate::Full { why, .. } | Gate::Shut(why) => return Err(why.clone()),
         }
         Ok(Door { state, wake: &self.wake })
     }
@@ -167,11 +167,12 @@ impl Queue {
     pub(super) fn turn(&self, group_bytes: usize, quiet: Option<Duration>) -> Turn {
         let state = &mut self.state.lock();
         loop {
-            if !state.items.is_empty() {
-                return Turn::Group(state.take_group(group_bytes));
-            }
+            // First, because under load there is always a group, and the log would never shrink.
             if let Some(upto) = state.release.take() {
                 return Turn::Release(upto);
+            }
+            if !state.items.is_empty() {
+                return Turn::Group(state.take_group(group_bytes));
             }
             if state.stopping {
                 return Turn::Stop;
@@ -268,13 +269,13 @@ mod tests {
         for len in [5000, 10, 10] {
             assert_eq!(push(&queue, len), Ok(()));
         }
+        queue.release(7);
+        queue.release(3);
+        assert!(matches!(queue.turn(1000, None), Turn::Release(7)), "before any group");
         for expected in [1, 2] {
             let Turn::Group(group) = queue.turn(1000, None) else { panic!("there is a group") };
             assert_eq!(group.len(), expected);
         }
-        queue.release(7);
-        queue.release(3);
-        assert!(matches!(queue.turn(1000, None), Turn::Release(7)));
         queue.stop();
         assert!(matches!(queue.turn(1000, None), Turn::Stop));
         assert_eq!(push(&queue, 1), Err(StorageFault::Closed));

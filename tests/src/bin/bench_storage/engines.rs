@@ -47,7 +47,7 @@ fn overwrite(store: &dyn Store, keys: u64, asked: &Asked) -> anyhow::Result<()> 
         batch.put(key.to_be_bytes().to_vec(), value.collect());
         if batch.len() as u64 == BATCH || write + 1 == writes {
             store.apply(&std::mem::take(&mut batch))?;
-            if write / BATCH % SYNC_EVERY == 0 || write + 1 == writes {
+            if (write / BATCH).is_multiple_of(SYNC_EVERY) || write + 1 == writes {
                 store.sync()?;
             }
         }
