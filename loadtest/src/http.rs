@@ -37,7 +37,8 @@ pub(crate) async fn post(site: &Site, path: &str, body: &serde_json::Value) -> R
     let end = bounded.read_to_end(&mut bytes).await;
     let answer = parse(&String::from_utf8_lossy(&bytes));
     match end {
-        Err(why) if answer.is_err() => Err(why).with_context(|| format!("POST {path}")),
+        Err(why) if answer.is_err() => Err(why)
+            .with_context(|| format!("POST {path}, after {} bytes of its answer", bytes.len())),
         _ => answer.with_context(|| format!("POST {path}")),
     }
 }

@@ -23,7 +23,7 @@ mod fake;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use crate::{crowd::Crowd, plan::Plan, process::Process, report::Report, site::Site};
 
@@ -60,13 +60,23 @@ struct Arguments {
     out: PathBuf,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match measure(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("\n✗ {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the plan and fails when anything was lost: a fast node that loses is not fast.
+fn measure(arguments: &Arguments) -> Result<()> {
     let mut plan = Plan::read(&arguments.plan)?;
     plan.seed = arguments.seed.unwrap_or(plan.seed);
     let site = Site::new(&arguments.site, arguments.insecure, &arguments.roots)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(run(&arguments, &plan, site))?;
+    let report = runtime.block_on(run(arguments, &plan, site))?;
     print!("{}", report.table());
     report.write(&arguments.out)?;
     if report.lost > 0 {

@@ -58,7 +58,8 @@ pub(crate) fn load(profile: Profile, plan: &str) -> Result<()> {
     let mut people = program(house::built(profile, "loadtest"));
     people.arg("--plan").arg(path).arg("--out").arg(house::target().join("loadtest"));
     people.args(["--site", &site.url, "--insecure", "--node-pid", &site.pid().to_string()]);
-    people.args(["--login", &site.login, "--password", &site.password]);
+    // A password may begin with a dash.
+    people.arg(format!("--login={}", site.login)).arg(format!("--password={}", site.password));
     let done = step(&format!("load plan `{plan}`"), &mut people);
     let stopped = site.stop();
     done.and(stopped)

@@ -35,6 +35,7 @@ fn main() -> Result<()> {
     while round < rounds && (round == 0 || Instant::now() < end) {
         let seed = seed.wrapping_add(round);
         let mut attack = Attack::new(seed, TRIES);
+        attack.giants = round == 0;
         if catch_unwind(AssertUnwindSafe(|| attack.run())).is_err() {
             bail!("seed {seed} broke a decoder; again: --seed {seed} --rounds 1");
         }
