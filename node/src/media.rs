@@ -27,6 +27,7 @@ mod clock;
 mod codec;
 mod counters;
 mod crypt;
+mod hello;
 mod ice;
 mod keyframe;
 mod limits;

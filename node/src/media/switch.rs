@@ -16,7 +16,7 @@ use super::crypt::Identity;
 use super::ice::Credentials;
 use super::limits;
 use super::offer::Offer;
-use super::peer::{Path, Peer, Role};
+use super::peer::{Change, Path, Peer, Role};
 use super::publish::Seat;
 use super::report;
 use super::words::{
@@ -131,9 +131,9 @@ impl Switch {
         now: Instant,
     ) {
         match Offer::parse(sdp).and_then(|offer| self.negotiate(key, &offer, now)) {
-            Ok((ix, sdp, ended)) => {
+            Ok((ix, sdp, change)) => {
                 reply(Ok(Answer { sdp }));
-                self.settle(ix, ended, now);
+                self.settle(ix, change, now);
             }
             Err(fault) => {
                 tracing::debug!(peer = %key, %fault, "an offer was refused");
@@ -148,7 +148,7 @@ impl Switch {
         key: PeerKey,
         offer: &Offer,
         now: Instant,
-    ) -> Result<(usize, String, Vec<(usize, Role)>), MediaFault> {
+    ) -> Result<(usize, String, Change), MediaFault> {
         let known = self.by_key.get(&key).copied();
         let same = |ix: usize| self.peers[ix].as_ref().is_some_and(|peer| peer.is_of(offer));
         let ix = match known {
@@ -174,7 +174,7 @@ impl Switch {
             self.by_ufrag.insert(fresh.ufrag.clone(), ix);
             (peer.ufrag, peer.credentials) = (offer.ufrag.clone(), fresh);
         }
-        let (parts, ended) = peer.negotiate(offer, &self.identity)?;
+        let (parts, change) = peer.negotiate(offer, &self.identity)?;
         self.version += 1;
         let host = Host {
             ufrag: &peer.credentials.ufrag,
@@ -182,7 +182,7 @@ impl Switch {
             fingerprint: &self.identity.fingerprint,
             addresses: &self.addresses,
         };
-        Ok((ix, answer::write(offer, &parts, &host, self.version), ended))
+        Ok((ix, answer::write(offer, &parts, &host, self.version), change))
     }
 
     fn add(&mut self, peer: Peer) -> usize {
@@ -200,8 +200,8 @@ impl Switch {
     }
 
     /// Carries out what a negotiation changed: tracks that ended, tracks that began, bindings.
-    fn settle(&mut self, ix: usize, ended: Vec<(usize, Role)>, now: Instant) {
-        for (line, role) in ended {
+    fn settle(&mut self, ix: usize, change: Change, now: Instant) {
+        for (line, role) in change.ended {
             match role {
                 Role::Take(publish) => self.track_down(publish.track, publish.seats, now),
                 Role::Show(show) => self.unseat(show.track(), Seat { peer: ix, line }),
@@ -212,23 +212,21 @@ impl Switch {
             return;
         };
         let mut up = Vec::new();
-        let mut kept = Vec::new();
+        let mut again = Vec::new();
         for (line, publish) in peer.published() {
             publish.hushed = self.hushed.contains(&publish.track);
-            kept.push((publish.track, publish.seats.clone()));
+            if change.terms.contains(&line) {
+                again.extend(publish.seats.iter().map(|seat| (*seat, publish.track)));
+            }
             if self.tracks.insert(publish.track, Seat { peer: ix, line }).is_none() {
                 up.push((publish.track, publish.kind));
             }
         }
-        let shown: Vec<_> =
-            peer.shown().filter_map(|(line, show)| Some((line, show.track()?))).collect();
-        // Terms may have changed on either side: who goes on showing is bound again.
-        for (track, seats) in kept {
-            seats.into_iter().for_each(|seat| self.seat(seat, Some(track), now));
+        for (line, show) in peer.shown().filter(|(line, _)| change.terms.contains(line)) {
+            again.extend(show.track().map(|track| (Seat { peer: ix, line }, track)));
         }
-        for (line, track) in shown {
-            self.seat(Seat { peer: ix, line }, Some(track), now);
-        }
+        // Where terms changed on either side, who goes on showing is bound again.
+        again.into_iter().for_each(|(seat, track)| self.seat(seat, Some(track), now));
         self.arrange(ix, now);
         for (track, kind) in up {
             (self.outlet)(MediaEvent::TrackUp { track, kind });
