@@ -177,7 +177,10 @@ fn count(sockets: &[UdpSocket], stop: &AtomicBool, got: &AtomicU64) {
         let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         for (socket, _) in sockets.iter().zip(ready).filter(|(_, ready)| *ready) {
             while let Ok(len) = socket.recv(&mut buffer) {
-                got.fetch_add(u64::from((128..192).contains(&buffer[0]) && len > 60), Ordering::Relaxed);
+                got.fetch_add(
+                    u64::from((128..192).contains(&buffer[0]) && len > 60),
+                    Ordering::Relaxed,
+                );
             }
         }
     }

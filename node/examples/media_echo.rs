@@ -123,7 +123,11 @@ fn serve(
         Some(text) => ("application/json", text.into_bytes()),
         None => file(files, path),
     };
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n", bytes.len())?;
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n",
+        bytes.len()
+    )?;
     stream.write_all(b"Cache-Control: no-store\r\nConnection: close\r\n\r\n")?;
     stream.write_all(&bytes)
 }

@@ -120,7 +120,8 @@ fn a_picture_travels_with_the_receivers_numbers() {
     publisher.send(&line, 501, 12_000, KEY);
     publisher.send(&line, 502, 15_000, DELTA);
     let (first, second) = (receiver.media(), receiver.media());
-    let ssrc: u32 = attribute(section(&answer, "0"), "ssrc").split(' ').next().unwrap().parse().unwrap();
+    let ssrc: u32 =
+        attribute(section(&answer, "0"), "ssrc").split(' ').next().unwrap().parse().unwrap();
     assert_eq!((first.header.ssrc, first.header.payload_type), (ssrc, 120));
     assert_eq!(&first.payload[..], KEY, "a picture begins with a key frame");
     assert_eq!(second.header.sequence_number, first.header.sequence_number.wrapping_add(1));
@@ -392,7 +393,8 @@ fn a_moment_is_told_on_the_nodes_clock() {
     node.expect_bound(2, Some(track(1, "1")));
     publisher.send(&line, 1, 90_000, KEY);
     let shown = receiver.media().header;
-    let said = SenderReport { ssrc: 1111, ntp_time: 5 << 32, rtp_time: 90_000 + 45, ..Default::default() };
+    let said =
+        SenderReport { ssrc: 1111, ntp_time: 5 << 32, rtp_time: 90_000 + 45, ..Default::default() };
     publisher.send_control(&said);
     let told = receiver.control::<SenderReport>(|report| report.ssrc == shown.ssrc);
     assert_eq!(told.rtp_time.wrapping_sub(shown.timestamp), 45);

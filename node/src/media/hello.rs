@@ -44,7 +44,8 @@ impl Hello {
         while !rest.is_empty() {
             // Record: type 22, version, epoch 0, number, length.
             let (head, after) = rest.split_at_checked(13)?;
-            let (record, after) = after.split_at_checked(usize::from(number(&head[11..13])? as u16))?;
+            let (record, after) =
+                after.split_at_checked(usize::from(number(&head[11..13])? as u16))?;
             if head[0] != 22 || head[3..5] != [0, 0] {
                 return None;
             }
@@ -107,8 +108,7 @@ mod tests {
         body.extend_from_slice(&[7; 32]);
         body.extend_from_slice(&[0, 0, 0, 2, 0xc0, 0x2b, 1, 0]);
         let srtp = [&[0, profiles.len() as u8][..], profiles, &[0]].concat();
-        let extensions =
-            [&[0, 23, 0, 0, 0, 14, 0, srtp.len() as u8][..], &srtp].concat();
+        let extensions = [&[0, 23, 0, 0, 0, 14, 0, srtp.len() as u8][..], &srtp].concat();
         body.extend_from_slice(&[0, extensions.len() as u8]);
         body.extend_from_slice(&extensions);
         body
@@ -159,9 +159,7 @@ mod tests {
         }
         let mut hello = Hello::default();
         let first = piece(&whole, 0, 20);
-        let given = (0..HELD_MAX).find_map(|n| {
-            hello.take(if n == 0 { &first } else { &[] })
-        });
+        let given = (0..HELD_MAX).find_map(|n| hello.take(if n == 0 { &first } else { &[] }));
         assert_eq!(given.unwrap().1.len(), HELD_MAX, "nothing is held for ever");
     }
 }

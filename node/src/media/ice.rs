@@ -26,8 +26,7 @@ impl Credentials {
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let text: String =
             random.iter().map(|byte| char::from(LETTERS[usize::from(byte & 63)])).collect();
-        let more: String =
-            random.iter().map(|byte| char::from(b'a' + (byte >> 6))).collect();
+        let more: String = random.iter().map(|byte| char::from(b'a' + (byte >> 6))).collect();
         Credentials { ufrag: text[..8].to_owned(), password: format!("{}{more}", &text[8..]) }
     }
 }
@@ -160,8 +159,11 @@ pub(super) mod tests {
     fn credentials_are_long_enough_and_plain() {
         let Credentials { ufrag, password } = Credentials::new([0xe7; 24]);
         assert_eq!((ufrag.len(), password.len()), (8, 40));
-        assert!(ufrag.bytes().chain(password.bytes()).all(|b| b.is_ascii_alphanumeric()
-            || b == b'+'
-            || b == b'/'));
+        assert!(
+            ufrag
+                .bytes()
+                .chain(password.bytes())
+                .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+        );
     }
 }

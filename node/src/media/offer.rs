@@ -140,7 +140,8 @@ impl Reader {
         let mut words = value.splitn(4, ' ');
         let mut word = || words.next().ok_or(MediaFault::Sdp("m="));
         let (media, port, protocol, formats) = (word()?, word()?, word()?, word()?);
-        let token = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/ -_".contains(&b));
+        let token =
+            |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/ -_".contains(&b));
         if !token(media) || !token(protocol) || !token(formats) {
             return Err(MediaFault::Sdp("m="));
         }

@@ -267,11 +267,7 @@ impl Peer {
     }
 
     /// Opens a media packet and says on which m-line it came.
-    pub(super) fn open(
-        &mut self,
-        datagram: &[u8],
-        micros: u64,
-    ) -> Option<(usize, View, BytesMut)> {
+    pub(super) fn open(&mut self, datagram: &[u8], micros: u64) -> Option<(usize, View, BytesMut)> {
         #[cfg(test)]
         assert!(!self.trap, "a test asked for this");
         let mut view = View::parse(datagram)?;
@@ -286,7 +282,8 @@ impl Peer {
         self.stats.bytes_in += datagram.len() as u64;
         let publish = self.publish(line)?;
         if let Some(id) = publish.terms.extensions.id(Extension::TransportCc)
-            && let Some((_, &[high, low])) = view.extensions(&packet).find(|(known, _)| *known == id)
+            && let Some((_, &[high, low])) =
+                view.extensions(&packet).find(|(known, _)| *known == id)
         {
             self.arrivals.enter(u16::from_be_bytes([high, low]), view.ssrc, micros);
         }

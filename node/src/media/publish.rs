@@ -74,9 +74,16 @@ impl Publish {
     }
 
     /// Takes an opened packet of this track. A retransmission is turned into what it repeats.
-    pub(super) fn take(&mut self, view: View, packet: BytesMut, now: Instant, micros: u64) -> Taken {
+    pub(super) fn take(
+        &mut self,
+        view: View,
+        packet: BytesMut,
+        now: Instant,
+        micros: u64,
+    ) -> Taken {
         let is_rtx = self.is_rtx(view.payload_type);
-        let unwrapped = if is_rtx { self.unwrap(&view, &packet) } else { Some((view, packet.freeze())) };
+        let unwrapped =
+            if is_rtx { self.unwrap(&view, &packet) } else { Some((view, packet.freeze())) };
         let Some((view, packet)) = unwrapped else {
             return Taken::Spent;
         };
@@ -125,8 +132,7 @@ impl Publish {
 
     /// Someone needs a key frame. True if it shall be asked for at once; otherwise it is owed.
     pub(super) fn wants_key(&mut self, now: Instant) -> bool {
-        let rested =
-            self.key_asked.is_none_or(|at| now.saturating_duration_since(at) >= KEY_PAUSE);
+        let rested = self.key_asked.is_none_or(|at| now.saturating_duration_since(at) >= KEY_PAUSE);
         self.key_owed = !rested;
         if rested {
             self.key_asked = Some(now);

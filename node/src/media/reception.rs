@@ -90,8 +90,7 @@ impl Reception {
     fn restart(&mut self, seq: u16) {
         // One turn of the counter ahead, so that packets before the first stay above zero.
         let base = 65_536 + u64::from(seq);
-        let heard =
-            Heard { base, newest: base, received: 1, expected_told: 0, received_told: 0 };
+        let heard = Heard { base, newest: base, received: 1, expected_told: 0, received_told: 0 };
         self.heard = Some(heard);
         self.missing.clear();
         self.transit = None;

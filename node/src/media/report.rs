@@ -83,7 +83,8 @@ pub(super) fn sender(
     rtp_time: u32,
     (packet_count, octet_count): (u32, u32),
 ) -> Option<BytesMut> {
-    let report = SenderReport { ssrc, ntp_time, rtp_time, packet_count, octet_count, ..Default::default() };
+    let report =
+        SenderReport { ssrc, ntp_time, rtp_time, packet_count, octet_count, ..Default::default() };
     write(&report)
 }
 
@@ -112,7 +113,8 @@ mod tests {
         }
         let mut seed = 7u32;
         for _ in 0..5_000 {
-            let mut bytes = [moment.to_vec(), missing(1, 2, &[1, 2, 90]).unwrap().to_vec()].concat();
+            let mut bytes =
+                [moment.to_vec(), missing(1, 2, &[1, 2, 90]).unwrap().to_vec()].concat();
             for _ in 0..3 {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let at = (seed >> 8) as usize % bytes.len();

@@ -82,7 +82,8 @@ impl Rewriter {
             Some(sent) => {
                 let waited = now.saturating_duration_since(sent.at).as_millis() as u64;
                 // At least one tick of a 30 Hz picture, so that time never stands still.
-                let ticks = (waited * u64::from(self.clock) / 1_000).max(u64::from(self.clock / 30));
+                let ticks =
+                    (waited * u64::from(self.clock) / 1_000).max(u64::from(self.clock / 30));
                 (sent.seq.wrapping_add(1), sent.timestamp.wrapping_add(ticks as u32))
             }
         };

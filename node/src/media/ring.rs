@@ -41,7 +41,8 @@ mod tests {
     use crate::media::rtp::Head;
 
     fn packet(seq: u16) -> (View, Bytes) {
-        let head = Head { marker: false, padding: false, payload_type: 96, seq, timestamp: 0, ssrc: 1 };
+        let head =
+            Head { marker: false, padding: false, payload_type: 96, seq, timestamp: 0, ssrc: 1 };
         let mut out = Vec::new();
         head.write(&[], &mut out);
         (View::parse(&out).unwrap(), out.into())

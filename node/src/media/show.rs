@@ -253,7 +253,8 @@ mod tests {
     const DELTA: &[u8] = &[0x10, 0x01, 2];
 
     fn packet(seq: u16, payload: &[u8]) -> (View, Bytes) {
-        let head = Head { marker: true, padding: false, payload_type: 96, seq, timestamp: 3_000, ssrc: 1 };
+        let head =
+            Head { marker: true, padding: false, payload_type: 96, seq, timestamp: 3_000, ssrc: 1 };
         let mut out = Vec::new();
         head.write(&[(5, b"o"), (6, b"x")], &mut out);
         out.extend_from_slice(payload);

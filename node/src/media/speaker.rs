@@ -47,8 +47,7 @@ impl Ear {
     }
 
     fn judge(&mut self, now: Instant) -> Option<Heard> {
-        let speaking =
-            self.loud_at.is_some_and(|at| now.saturating_duration_since(at) <= PAUSE);
+        let speaking = self.loud_at.is_some_and(|at| now.saturating_duration_since(at) <= PAUSE);
         let loudness = if speaking { self.smooth as u8 } else { 0 };
         let rested = self.told_at.is_none_or(|at| now.saturating_duration_since(at) >= TOLD_PAUSE);
         let moved = speaking && rested && loudness.abs_diff(self.told) >= STEP;

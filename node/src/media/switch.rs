@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::answer::{self, Host};
-use super::bind;
 use super::clock::Clock;
 use super::counters::Counters;
 use super::crypt::Identity;
@@ -18,13 +17,13 @@ use super::limits;
 use super::offer::Offer;
 use super::peer::{Change, Path, Peer, Role};
 use super::publish::Seat;
-use super::report;
-use super::words::{
-    Answer, MediaConfig, MediaEvent, MediaFault, Order, PeerKey, TrackKey,
-};
+use super::words::{Answer, MediaConfig, MediaEvent, MediaFault, Order, PeerKey, TrackKey};
 
 mod flow;
 mod pulse;
+mod seats;
+#[cfg(test)]
+mod tests;
 
 /// Where events go; called on the loop's thread.
 pub(super) type Outlet = Box<dyn FnMut(MediaEvent) + Send>;
@@ -109,7 +108,8 @@ impl Switch {
                 let mut seen = HashSet::new();
                 tracks.retain(|track| seen.insert(*track));
                 tracks.truncate(limits::WISHES_MAX);
-                if self.wishes.len() < 2 * self.config.peers_max || self.wishes.contains_key(&peer) {
+                if self.wishes.len() < 2 * self.config.peers_max || self.wishes.contains_key(&peer)
+                {
                     self.wishes.insert(peer, tracks);
                 }
                 if let Some(&ix) = self.by_key.get(&peer) {
@@ -234,13 +234,6 @@ impl Switch {
         }
     }
 
-    fn arrange_all_who_wish(&mut self, track: TrackKey, now: Instant) {
-        let wishing = self.wishes.iter().filter(|(_, wishes)| wishes.contains(&track));
-        let peers: Vec<usize> =
-            wishing.filter_map(|(peer, _)| self.by_key.get(peer).copied()).collect();
-        peers.into_iter().for_each(|ix| self.arrange(ix, now));
-    }
-
     fn track_down(&mut self, track: TrackKey, seats: Vec<Seat>, now: Instant) {
         self.tracks.remove(&track);
         (self.outlet)(MediaEvent::TrackDown { track });
@@ -252,111 +245,6 @@ impl Switch {
         }
         // A freed m-line may serve a wish that had none.
         seats.into_iter().for_each(|seat| self.arrange(seat.peer, now));
-    }
-
-    fn show(&mut self, seat: Seat) -> Option<&mut super::show::Show> {
-        self.peers.get_mut(seat.peer)?.as_mut()?.show(seat.line)
-    }
-
-    fn tell_bound(&mut self, seat: Seat, track: Option<TrackKey>) {
-        if let Some(peer) = self.peers.get(seat.peer).and_then(Option::as_ref)
-            && let Some(mid) = peer.lines.get(seat.line).and_then(|line| line.mid)
-        {
-            let (peer, mid) = (peer.key, mid.to_string());
-            (self.outlet)(MediaEvent::Bound { peer, mid, track });
-        }
-    }
-
-    /// Fits a receiver's m-lines to its wishes.
-    fn arrange(&mut self, ix: usize, now: Instant) {
-        let Some(peer) = self.peers.get_mut(ix).and_then(Option::as_mut) else {
-            return;
-        };
-        let (key, places) = (peer.key, peer.places());
-        let wishes = self.wishes.get(&key).cloned().unwrap_or_default();
-        let mut up = Vec::with_capacity(wishes.len());
-        for track in wishes {
-            // Nobody is shown themselves.
-            let Some(seat) = self.tracks.get(&track).filter(|seat| seat.peer != ix) else {
-                continue;
-            };
-            let publisher = self.peers[seat.peer].as_mut();
-            let publish = publisher.and_then(|publisher| publisher.publish(seat.line));
-            up.extend(publish.map(|publish| (track, publish.kind)));
-        }
-        let plan = bind::plan(&places, &up);
-        for (line, track) in plan.changes {
-            let seat = Seat { peer: ix, line };
-            let before = self.show(seat).and_then(|show| show.track());
-            self.unseat(before, seat);
-            self.seat(seat, track, now);
-            self.tell_bound(seat, track);
-        }
-        if let Some(peer) = self.peers[ix].as_mut()
-            && peer.wanted_told != plan.wanted
-        {
-            peer.wanted_told = plan.wanted;
-            if let Some((audio, video)) = plan.wanted {
-                (self.outlet)(MediaEvent::Wanted { peer: key, audio, video });
-            }
-        }
-    }
-
-    /// Shows a track on an m-line, or nothing.
-    fn seat(&mut self, seat: Seat, track: Option<TrackKey>, now: Instant) {
-        let source = track.and_then(|track| self.tracks.get(&track).copied());
-        let Some(source) = source else {
-            if let Some(show) = self.show(seat) {
-                show.bind(None, now);
-            }
-            return;
-        };
-        let Ok([Some(publisher), Some(receiver)]) =
-            self.peers.get_disjoint_mut([source.peer, seat.peer])
-        else {
-            return;
-        };
-        let (Some(publish), Some(show)) =
-            (publisher.publish(source.line), receiver.show(seat.line))
-        else {
-            return;
-        };
-        show.bind(Some(publish), now);
-        if !publish.seats.contains(&seat) {
-            publish.seats.push(seat);
-        }
-        self.want_key(source, now);
-    }
-
-    fn unseat(&mut self, track: Option<TrackKey>, seat: Seat) {
-        let source = track.and_then(|track| self.tracks.get(&track).copied());
-        if let Some(source) = source
-            && let Some(publisher) = self.peers[source.peer].as_mut()
-            && let Some(publish) = publisher.publish(source.line)
-        {
-            publish.seats.retain(|known| *known != seat);
-        }
-    }
-
-    /// Asks a publisher for a key frame, now or as soon as manners allow.
-    fn want_key(&mut self, source: Seat, now: Instant) {
-        let Some(peer) = self.peers[source.peer].as_mut().filter(|peer| peer.crypt.is_ready())
-        else {
-            return;
-        };
-        let own = peer.ssrc;
-        let wanted = peer.publish(source.line).filter(|publish| {
-            publish.kind == super::words::Kind::Video
-        });
-        if let Some(publish) = wanted
-            && publish.wants_key(now)
-            && let Some(ssrc) = publish.ssrc
-        {
-            super::counters::add(&self.counters.keys_asked, 1);
-            if peer.push_control(report::key(own, ssrc)) {
-                self.dirty.push(source.peer);
-            }
-        }
     }
 
     fn hush(&mut self, track: TrackKey, hushed: bool, now: Instant) {

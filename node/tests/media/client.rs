@@ -1,7 +1,12 @@
 //! A browser's stand-in for tests and measurements: a socket, the `rtc` crates for DTLS, SRTP and
 //! STUN, and an offer written by hand, so that every number on the wire is known.
 
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each user of this file needs another part of it")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "each user of this file needs another part of it"
+)]
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
@@ -156,8 +161,7 @@ impl Client {
             password.to_owned(),
             self.provider.crypto(),
         );
-        let use_candidate =
-            RawAttribute { typ: ATTR_USE_CANDIDATE, length: 0, value: vec![] };
+        let use_candidate = RawAttribute { typ: ATTR_USE_CANDIDATE, length: 0, value: vec![] };
         let mut message = Message::new();
         let parts: [Box<dyn Setter + '_>; 6] = [
             Box::new(TransactionId::new()),
@@ -174,10 +178,8 @@ impl Client {
     /// Proves the address and agrees on keys. Returns how long that took.
     pub fn connect(&mut self, answer: &str) -> Duration {
         let start = Instant::now();
-        self.remote = (
-            attribute(answer, "ice-ufrag").to_owned(),
-            attribute(answer, "ice-pwd").to_owned(),
-        );
+        self.remote =
+            (attribute(answer, "ice-ufrag").to_owned(), attribute(answer, "ice-pwd").to_owned());
         self.prove();
         let config = ConfigBuilder::default()
             .with_crypto_provider(self.provider.clone())
@@ -253,9 +255,9 @@ impl Client {
 
     /// Whether the better cipher was agreed on.
     pub fn has_gcm(&self) -> bool {
-        self.keys.as_ref().is_some_and(|keys| {
-            keys.profile == SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm
-        })
+        self.keys
+            .as_ref()
+            .is_some_and(|keys| keys.profile == SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm)
     }
 
     pub fn raw(&self, datagram: &[u8]) {
@@ -302,7 +304,8 @@ impl Client {
     pub fn hear(&mut self, patience: Duration) -> Option<Heard> {
         let until = Instant::now() + patience;
         loop {
-            let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            let left =
+                until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             self.socket.set_read_timeout(Some(left)).expect("a timeout can be set");
             let datagram = self.inbox.pop_front().or_else(|| self.next_datagram());
             self.socket.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");

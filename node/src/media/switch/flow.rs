@@ -90,10 +90,13 @@ impl Switch {
         if nominates || peer.path.is_none() {
             peer.path = Some(path);
         }
-        if !peer.addresses.contains(&path.to) {
-            peer.addresses.push(path.to);
-            if peer.addresses.len() > limits::ADDRESSES_MAX {
-                self.by_address.remove(&peer.addresses.remove(0));
+        // The address proven longest ago gives way; it may be someone else's by now.
+        peer.addresses.retain(|known| *known != path.to);
+        peer.addresses.push(path.to);
+        if peer.addresses.len() > limits::ADDRESSES_MAX {
+            let oldest = peer.addresses.remove(0);
+            if self.by_address.get(&oldest) == Some(&ix) {
+                self.by_address.remove(&oldest);
             }
         }
         self.by_address.insert(path.to, ix);
@@ -282,8 +285,7 @@ impl Switch {
             return;
         };
         // M2: what is kept in the ring of a hushed track is not said again either.
-        let Some(publish) = publisher.publish(source.line).filter(|publish| !publish.hushed)
-        else {
+        let Some(publish) = publisher.publish(source.line).filter(|publish| !publish.hushed) else {
             return;
         };
         for seq in seqs {
