@@ -6,6 +6,7 @@ mod media {
     pub mod client;
 }
 
+use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -37,13 +38,17 @@ struct Node {
 
 impl Node {
     fn new() -> Node {
-        Node::with(MediaConfig::default())
+        let listen = "127.0.0.1:0".parse().unwrap();
+        Node::with(MediaConfig { listen, ..MediaConfig::default() })
+    }
+
+    /// Where loopback reaches it.
+    fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.media.local().port()))
     }
 
     fn with(config: MediaConfig) -> Node {
         let (outlet, events) = mpsc::channel();
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let config = MediaConfig { listen, ..config };
         let media = MediaLoop::start(config, move |event| drop(outlet.send(event))).unwrap();
         Node { handle: media.handle(), media, events }
     }
@@ -60,7 +65,7 @@ impl Node {
     }
 
     fn join(&self, peer: PeerKey, lines: &[Line]) -> (Client, String) {
-        let mut client = Client::new(peer as u64, self.media.local());
+        let mut client = Client::new(peer as u64, self.address());
         let answer = self.offer(peer, client.offer(lines)).unwrap();
         client.connect(&answer);
         self.expect(|event| *event == MediaEvent::Connected { peer });
@@ -301,7 +306,7 @@ fn too_few_m_lines_are_wanted_and_then_used() {
 fn a_track_that_ends_frees_its_m_line() {
     let node = Node::new();
     let line = camera(1111);
-    let mut publisher = Client::new(1, node.media.local());
+    let mut publisher = Client::new(1, node.address());
     let answer = node.offer(1, publisher.offer(&[line])).unwrap();
     let up = MediaEvent::TrackUp { track: track(1, "1"), kind: Kind::Video };
     node.expect(|event| *event == up);
@@ -406,7 +411,7 @@ fn a_join_takes_milliseconds() {
     let node = Node::new();
     let mut times: Vec<Duration> = (0..10)
         .map(|peer| {
-            let mut client = Client::new(peer, node.media.local());
+            let mut client = Client::new(peer, node.address());
             let answer = node.offer(u128::from(peer), client.offer(&[shown()])).unwrap();
             client.connect(&answer)
         })
@@ -431,6 +436,19 @@ fn those_who_leave_are_gone() {
 }
 
 #[test]
+fn one_socket_serves_both_families() {
+    let listen = "[::]:0".parse().unwrap();
+    let node = Node::with(MediaConfig { listen, ..MediaConfig::default() });
+    let line = camera(1111);
+    let (mut publisher, _) = node.join(1, &[line]);
+    let (mut receiver, _) = node.join(2, &[shown()]);
+    node.forward(2, &[track(1, "1")]);
+    node.expect_bound(2, Some(track(1, "1")));
+    publisher.send(&line, 1, 0, KEY);
+    assert_eq!(&receiver.media().payload[..], KEY);
+}
+
+#[test]
 fn there_is_room_for_so_many() {
     let node = Node::with(MediaConfig { peers_max: 1, ..MediaConfig::default() });
     let (client, _) = node.join(1, &[shown()]);
@@ -451,7 +469,7 @@ fn m1_hostile_datagrams_and_offers_harm_nobody() {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         seed >> 8
     };
-    let stranger = Client::new(77, node.media.local());
+    let stranger = Client::new(77, node.address());
     let sealed = publisher.seal(&packet(&line, 1, 0, KEY));
     let check = publisher.check(&format!("{}:theirs", publisher.remote.0), "wrong");
     for n in 0..3_000u32 {

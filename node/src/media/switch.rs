@@ -108,10 +108,10 @@ impl Switch {
                 let mut seen = HashSet::new();
                 tracks.retain(|track| seen.insert(*track));
                 tracks.truncate(limits::WISHES_MAX);
-                if self.wishes.len() < 2 * self.config.peers_max || self.wishes.contains_key(&peer)
-                {
-                    self.wishes.insert(peer, tracks);
+                if self.wishes.len() >= 2 * self.config.peers_max {
+                    self.wishes.retain(|peer, _| self.by_key.contains_key(peer));
                 }
+                self.wishes.insert(peer, tracks);
                 if let Some(&ix) = self.by_key.get(&peer) {
                     self.arrange(ix, now);
                 }
@@ -239,7 +239,7 @@ impl Switch {
         (self.outlet)(MediaEvent::TrackDown { track });
         for seat in &seats {
             if let Some(show) = self.show(*seat) {
-                show.bind(None, now);
+                show.bind(None);
             }
             self.tell_bound(*seat, None);
         }
@@ -248,10 +248,11 @@ impl Switch {
     }
 
     fn hush(&mut self, track: TrackKey, hushed: bool, now: Instant) {
+        if self.hushed.len() >= 2 * self.config.peers_max {
+            self.hushed.retain(|track| self.by_key.contains_key(&track.publisher));
+        }
         if hushed {
-            if self.hushed.len() < 2 * self.config.peers_max {
-                self.hushed.insert(track);
-            }
+            self.hushed.insert(track);
         } else {
             self.hushed.remove(&track);
         }
@@ -267,7 +268,7 @@ impl Switch {
         if !hushed {
             seats.into_iter().for_each(|seat| {
                 if let Some(show) = self.show(seat) {
-                    show.resume(now);
+                    show.resume();
                 }
             });
             self.want_key(source, now);

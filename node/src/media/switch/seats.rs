@@ -71,7 +71,7 @@ impl Switch {
         let source = track.and_then(|track| self.tracks.get(&track).copied());
         let Some(source) = source else {
             if let Some(show) = self.show(seat) {
-                show.bind(None, now);
+                show.bind(None);
             }
             return;
         };
@@ -85,7 +85,7 @@ impl Switch {
         else {
             return;
         };
-        show.bind(Some(publish), now);
+        show.bind(Some(publish));
         if !publish.seats.contains(&seat) {
             publish.seats.push(seat);
         }

@@ -176,9 +176,9 @@ fn wishes_and_hushes_are_bounded_and_end_with_their_peer() {
         let order = Order::Hush { peer, track: track(peer, "0"), hushed: true };
         bench.switch.obey(order, bench.now);
     }
-    assert_eq!(bench.switch.wishes.len(), 6);
-    assert_eq!(bench.switch.wishes[&0].len(), limits::WISHES_MAX);
-    assert_eq!(bench.switch.hushed.len(), 6);
-    bench.switch.obey(Order::Close { peer: 0 }, bench.now);
-    assert_eq!((bench.switch.wishes.len(), bench.switch.hushed.len()), (5, 5));
+    assert!(bench.switch.wishes.len() <= 6 && bench.switch.hushed.len() <= 6);
+    assert_eq!(bench.switch.wishes[&99].len(), limits::WISHES_MAX, "the newest is heard");
+    bench.switch.obey(Order::Close { peer: 99 }, bench.now);
+    assert!(!bench.switch.wishes.contains_key(&99));
+    assert!(!bench.switch.hushed.contains(&track(99, "0")));
 }
