@@ -1,1 +1,34 @@
-//! Placeholder.
+//! What the product means: pure machines, and the one shell that runs them.
+//!
+//! | machine | what it is | who asks it |
+//! |---|---|---|
+//! | [`tenant`] | cases and guest links | experts |
+//! | [`vault`] | who a person is | the node only |
+//! | [`session`] | one person on one device | the gateway |
+//! | [`room`] | who sits, waits, leads | seats, the door, the tenant |
+//! | [`conversation`] | messages in one order | its people, the room |
+//! | [`file`](mod@file) | what an upload is and where it lies | the gateway |
+//!
+//! A machine decides and folds ([`protocol::machine`]); [`shell`] keeps and then tells; a
+//! [`cast`] wakes and puts to sleep; the [`house`] holds all casts and carries what one actor
+//! asks of another. No machine imports another: they share the words of [`effect`].
+
+pub mod cast;
+pub mod conversation;
+pub mod effect;
+pub mod file;
+pub mod handle;
+pub mod house;
+pub mod keeper;
+pub mod media;
+pub mod outbox;
+pub mod part;
+pub mod room;
+pub mod session;
+pub mod shell;
+pub mod supervisor;
+pub mod tenant;
+#[cfg(test)]
+mod trial;
+pub mod vault;
+mod watchers;

@@ -1,2 +1,16 @@
-//! Placeholder.
+//! Sockets, processes, wiring: the fourth floor.
+//!
+//! [`node`] is the composition root and reads like the picture in ARCHITECTURE.md; `gateway`,
+//! `calls` and `media` are siblings that only it (and the gateway's state) brings together.
+
+pub mod calls;
+pub mod config;
+pub mod dev;
+pub mod doctor;
+pub mod gateway;
 pub mod media;
+pub mod metrics;
+pub mod node;
+pub mod secrets;
+pub mod serve;
+pub mod tls;

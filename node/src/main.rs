@@ -1,2 +1,110 @@
-//! konsil.
-fn main() {}
+//! `konsil`: arguments, configuration, start, wait.
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use node::{config::Config, dev, doctor, node::Node};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Consultations that keep working when a machine dies.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts a node.
+    Node {
+        /// The configuration; `konsil config` prints one.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Starts a node on this machine with a demo tenant, and says how to get in.
+    Dev {
+        /// Where its data lies.
+        #[arg(long, default_value = "data")]
+        data: PathBuf,
+        /// The port for web (TCP) and for voice and video (UDP).
+        #[arg(long, default_value_t = 8443)]
+        port: u16,
+        /// Further settings; data, port and addresses are taken from the arguments.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Prints every knob with its meaning and its default.
+    Config {
+        /// Print the values of this file instead of the defaults.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Says in words what is wrong.
+    Doctor {
+        /// The configuration.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,node=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Two providers may be linked; one has to be chosen before the first handshake.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        bail!("another part of this program has chosen a TLS provider");
+    }
+    match arguments.command {
+        Command::Node { config } => serve(Config::read(config.as_deref())?, false).await,
+        Command::Dev { data, port, config } => {
+            let mut config = Config::read(config.as_deref())?;
+            let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+            config.storage.data = data;
+            config.listen.web = here;
+            config.listen.media = here;
+            serve(config, true).await
+        }
+        Command::Config { config } => {
+            print!("{}", Config::read(config.as_deref())?.explained());
+            Ok(())
+        }
+        Command::Doctor { config } => {
+            let findings = doctor::examine(&Config::read(config.as_deref())?);
+            println!("{}", doctor::report(&findings));
+            if findings.iter().all(|it| it.well) { Ok(()) } else { std::process::exit(1) }
+        }
+    }
+}
+
+async fn serve(config: Config, demo: bool) -> Result<()> {
+    let data = config.storage.data.clone();
+    let node = Node::start(config).await.context("the node cannot start")?;
+    if demo {
+        let demo = dev::prepare(&node, &data).await?;
+        println!("{}", dev::frame(&demo, &data));
+    } else {
+        tracing::info!(address = %node.address, "the node is ready");
+    }
+    stop_asked().await?;
+    println!("Stopping; nothing acknowledged is lost.");
+    node.stop().await;
+    Ok(())
+}
+
+/// Waits for Ctrl-C or for the service manager.
+async fn stop_asked() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate())?;
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => asked?,
+        _ = term.recv() => {}
+    }
+    Ok(())
+}

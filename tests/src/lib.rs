@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What the test programs of this crate share.
+
+pub mod crash;

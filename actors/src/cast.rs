@@ -1,0 +1,271 @@
+//! All actors of one kind on this node: woken on demand, put to sleep when idle.
+//!
+//! # Invariants
+//! - **A1** At most one life per key at a time.
+//! - **A2** After each sweep at most `awake_max` actors are awake, not counting those in use.
+
+use parking_lot::Mutex;
+use protocol::{caller::Caller, frame::Fault, id::Seq, key::Key};
+use ractor::{Actor, ActorCell, ActorId, ActorRef};
+use std::{
+    collections::HashMap,
+    marker::PhantomData,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+use storage::ledger::Ledger;
+use tokio::sync::OnceCell;
+
+use crate::{
+    handle::{Done, Handle, No, Watch},
+    keeper::Keeper,
+    part::Part,
+    shell::{Boot, Shell, World},
+    supervisor::{Deaths, Report, Supervisor},
+    watchers::Watchers,
+};
+
+/// How often an ask is brought to a new life when the old one fell asleep or died under it.
+const TRIES: usize = 3;
+
+/// All actors of one kind on this node.
+pub struct Cast<M: Part> {
+    slots: Mutex<HashMap<Key, Arc<Slot<M>>>>,
+    ledger: Ledger,
+    world: Arc<dyn World>,
+    supervisor: ActorRef<()>,
+    awake_max: usize,
+    ticks: AtomicU64,
+    deaths: AtomicUsize,
+}
+
+/// One key's place: its present life, and what outlives lives.
+struct Slot<M: Part> {
+    life: OnceCell<(Handle<M>, ActorId)>,
+    watchers: Arc<Watchers>,
+    deaths: Mutex<Deaths>,
+}
+
+impl<M: Part> Cast<M> {
+    /// An empty cast.
+    ///
+    /// # Errors
+    /// When the supervisor cannot be started; then the node cannot run.
+    pub async fn new(
+        ledger: Ledger,
+        world: Arc<dyn World>,
+        awake_max: usize,
+    ) -> Result<Arc<Self>, ractor::SpawnErr> {
+        // The supervisor reports to the cast, which holds the supervisor: a cell breaks the knot.
+        let me: Arc<OnceCell<Weak<Self>>> = Arc::default();
+        let told = me.clone();
+        let report: Report = Arc::new(move |who, why| {
+            if let Some(cast) = told.get().and_then(Weak::upgrade) {
+                cast.died(who, &why);
+            }
+        });
+        let (supervisor, _) = Actor::spawn(None, Supervisor, report).await?;
+        let cast = Arc::new(Self {
+            slots: Mutex::default(),
+            ledger,
+            world,
+            supervisor,
+            awake_max,
+            ticks: AtomicU64::new(0),
+            deaths: AtomicUsize::new(0),
+        });
+        drop(me.set(Arc::downgrade(&cast)));
+        Ok(cast)
+    }
+
+    /// Asks an actor, waking it when it sleeps. A life that dies under the question is followed
+    /// by one more try: every input is harmless the second time.
+    pub async fn ask(self: &Arc<Self>, key: Key, by: Caller, input: M::Input) -> Done
+    where
+        M::Input: Clone,
+    {
+        let mut died = false;
+        for _ in 0..TRIES {
+            match self.wake(key).await?.ask(by, input.clone()).await {
+                Err(No::Asleep) => {}
+                Err(No::Faulted(Fault::Restarted)) if !died => died = true,
+                answer => return answer,
+            }
+        }
+        Err(No::Faulted(Fault::Restarted))
+    }
+
+    /// Looks at an actor's state, waking it when it sleeps; what is seen is durable.
+    ///
+    /// # Errors
+    /// Never `Refused`: looking has no rules of its own.
+    pub async fn look<R: Send + 'static>(
+        self: &Arc<Self>,
+        key: Key,
+        look: impl Fn(&M) -> R + Clone + Send + 'static,
+    ) -> Result<R, No> {
+        for _ in 0..TRIES {
+            match self.wake(key).await?.look(look.clone()).await {
+                Err(No::Asleep | No::Faulted(Fault::Restarted)) => {}
+                answer => return answer,
+            }
+        }
+        Err(No::Faulted(Fault::Restarted))
+    }
+
+    /// Shows an actor's view and tells what follows, until [`Self::unwatch`].
+    ///
+    /// # Errors
+    /// `Refused` when this caller may not see it; then nothing was shown.
+    pub async fn watch(self: &Arc<Self>, key: Key, watch: Watch, after: Seq) -> Result<(), No> {
+        for _ in 0..TRIES {
+            match self.wake(key).await?.watch(watch.clone(), after).await {
+                Err(No::Asleep | No::Faulted(Fault::Restarted)) => {}
+                answer => return answer,
+            }
+        }
+        Err(No::Faulted(Fault::Restarted))
+    }
+
+    /// Tells no more. The watch is forgotten even when the actor is between two lives.
+    pub fn unwatch(&self, key: Key, id: u64) {
+        let slot = self.slots.lock().get(&key).cloned();
+        match slot.as_ref().and_then(|slot| slot.life.get()) {
+            Some((handle, _)) => handle.unwatch(id),
+            None => {
+                if let Some(slot) = slot {
+                    slot.watchers.remove(id);
+                }
+            }
+        }
+    }
+
+    /// How many are awake.
+    pub fn awake(&self) -> usize {
+        self.slots.lock().len()
+    }
+
+    /// How many lives ended by panic or fault.
+    pub fn deaths(&self) -> usize {
+        self.deaths.load(Ordering::Relaxed)
+    }
+
+    /// The fullest mailbox.
+    pub fn depth(&self) -> usize {
+        let slots = self.slots.lock();
+        slots
+            .values()
+            .filter_map(|slot| slot.life.get())
+            .map(|(it, _)| it.depth())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Puts the sleepiest to sleep, down to the configured number. Those in use stay awake.
+    pub fn sweep(&self) {
+        let mut idle: Vec<(u64, Handle<M>)> = {
+            let slots = self.slots.lock();
+            let lives = slots.values().filter(|slot| slot.watchers.is_empty());
+            let lives = lives.filter_map(|slot| slot.life.get());
+            lives.map(|(handle, _)| (handle.used(), handle.clone())).collect()
+        };
+        let beyond = self.awake().saturating_sub(self.awake_max);
+        idle.sort_by_key(|(used, _)| *used);
+        idle.iter().take(beyond).for_each(|(_, handle)| handle.doze());
+    }
+
+    /// Ends every life; what is in mailboxes is not answered.
+    pub fn stop(&self) {
+        for slot in self.slots.lock().values() {
+            if let Some((handle, _)) = slot.life.get() {
+                handle.stop();
+            }
+        }
+        self.supervisor.stop(None);
+    }
+
+    /// Forgets a life that fell asleep.
+    pub(crate) fn slept(&self, key: Key) {
+        self.slots.lock().remove(&key);
+    }
+
+    async fn wake(self: &Arc<Self>, key: Key) -> Result<Handle<M>, No> {
+        let (slot, crowded) = self.slot(key);
+        let now = self.world.now();
+        if !slot.deaths.lock().may_wake(now) {
+            return Err(No::Faulted(Fault::Busy));
+        }
+        let life = slot.life.get_or_try_init(|| self.spawn(key, &slot)).await?;
+        life.0.touch(self.ticks.fetch_add(1, Ordering::Relaxed));
+        if crowded {
+            self.sweep();
+        }
+        Ok(life.0.clone())
+    }
+
+    /// The key's slot, and whether it is time to sweep: rarely, because a sweep looks at all.
+    fn slot(&self, key: Key) -> (Arc<Slot<M>>, bool) {
+        let mut slots = self.slots.lock();
+        let before = slots.len();
+        let slot = slots.entry(key).or_insert_with(|| {
+            Arc::new(Slot {
+                life: OnceCell::new(),
+                watchers: Arc::default(),
+                deaths: Mutex::default(),
+            })
+        });
+        let slot = slot.clone();
+        let grown = slots.len() > before;
+        let step = (self.awake_max / 8).max(1);
+        (slot, grown && slots.len() > self.awake_max && slots.len().is_multiple_of(step))
+    }
+
+    async fn spawn(&self, key: Key, slot: &Slot<M>) -> Result<(Handle<M>, ActorId), No> {
+        let places = Handle::<M>::places();
+        let boot = Boot {
+            key,
+            keeper: Keeper::new(self.ledger.clone(), key),
+            world: self.world.clone(),
+            watchers: slot.watchers.clone(),
+            places: places.clone(),
+        };
+        let parent: ActorCell = self.supervisor.get_cell();
+        let born = Actor::spawn_linked(None, Shell::<M>(PhantomData), boot, parent).await;
+        let (mailbox, _) = born.map_err(|fault| {
+            tracing::error!(%key, %fault, "an actor cannot be woken");
+            slot.deaths.lock().count(self.world.now());
+            No::Faulted(Fault::Disk)
+        })?;
+        let id = mailbox.get_id();
+        Ok((Handle::new(mailbox, places), id))
+    }
+
+    /// A life ended. The slot is replaced by one without a life but with its watchers and deaths.
+    fn died(self: &Arc<Self>, who: ActorId, why: &str) {
+        let mut slots = self.slots.lock();
+        let found = slots.iter().find(|(_, slot)| slot.life.get().is_some_and(|it| it.1 == who));
+        let Some((&key, slot)) = found else { return }; // it fell asleep
+        let mut deaths = slot.deaths.lock().clone();
+        deaths.count(self.world.now());
+        self.deaths.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%key, why, "an actor died and is refolded from its journal");
+        let watched = !slot.watchers.is_empty();
+        let next = Arc::new(Slot {
+            life: OnceCell::new(),
+            watchers: slot.watchers.clone(),
+            deaths: Mutex::new(deaths),
+        });
+        slots.insert(key, next);
+        drop(slots);
+        if watched {
+            let cast = self.clone();
+            tokio::spawn(async move { drop(cast.wake(key).await) });
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "cast/tests.rs"]
+mod tests;

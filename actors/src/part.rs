@@ -1,0 +1,160 @@
+//! Which machines there are, and how each speaks to browsers.
+//!
+//! A machine knows its own words; a browser gets them wrapped in the words of `frame`. This file
+//! is that wrapping, one block per machine, and nothing else.
+
+use protocol::{
+    caller::Caller,
+    frame::{Event, Note, Refusal, Topic, View},
+    key::Key,
+    machine::Machine,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    conversation::Conversation, effect::Effect, file::File, room::Room, session::Session,
+    tenant::Tenant, vault::Vault,
+};
+
+/// A machine that the house runs: it can be kept, and it can be told of.
+pub trait Part:
+    Machine<Effect = Effect, Event: Serialize + DeserializeOwned + Clone + Sync, Note: Clone>
+    + Serialize
+    + DeserializeOwned
+{
+    /// Its word, for logs and metrics.
+    const NAME: &'static str;
+
+    /// The version of its snapshot's shape; another version is ignored and the journal replayed.
+    const SNAPSHOT: u16 = 1;
+
+    /// What browsers call it, when they may watch it.
+    fn topic(_key: Key) -> Option<Topic> {
+        None
+    }
+
+    /// Wraps an event for browsers.
+    fn event(_event: Self::Event) -> Option<Event> {
+        None
+    }
+
+    /// Wraps a note for browsers.
+    fn note(_note: Self::Note) -> Option<Note> {
+        None
+    }
+
+    /// Wraps a view for browsers.
+    fn shown(_view: Self::View) -> Option<View> {
+        None
+    }
+
+    /// Wraps a refusal.
+    fn no(why: Self::Refusal) -> Refusal;
+
+    /// Whether this watcher's view is another one after this event, and must be shown anew.
+    fn reshows(_by: &Caller, _event: &Self::Event) -> bool {
+        false
+    }
+}
+
+impl Part for Room {
+    const NAME: &'static str = "room";
+
+    fn topic(key: Key) -> Option<Topic> {
+        match key {
+            Key::Room(room) => Some(Topic::Room { room }),
+            _ => None,
+        }
+    }
+
+    fn event(event: Self::Event) -> Option<Event> {
+        Some(Event::Room { event })
+    }
+
+    fn note(note: Self::Note) -> Option<Note> {
+        Some(Note::Room { note })
+    }
+
+    fn shown(view: Self::View) -> Option<View> {
+        Some(View::Room { view })
+    }
+
+    fn no(why: Self::Refusal) -> Refusal {
+        Refusal::Room { why }
+    }
+
+    fn reshows(by: &Caller, event: &Self::Event) -> bool {
+        Self::reshows(by, event)
+    }
+}
+
+impl Part for Conversation {
+    const NAME: &'static str = "conversation";
+
+    fn topic(key: Key) -> Option<Topic> {
+        match key {
+            Key::Conversation(conversation) => Some(Topic::Conversation { conversation }),
+            _ => None,
+        }
+    }
+
+    fn event(event: Self::Event) -> Option<Event> {
+        Some(Event::Conversation { event })
+    }
+
+    fn note(note: Self::Note) -> Option<Note> {
+        Some(Note::Conversation { note })
+    }
+
+    fn shown(view: Self::View) -> Option<View> {
+        Some(View::Conversation { view })
+    }
+
+    fn no(why: Self::Refusal) -> Refusal {
+        Refusal::Conversation { why }
+    }
+}
+
+impl Part for Tenant {
+    const NAME: &'static str = "tenant";
+
+    fn topic(_key: Key) -> Option<Topic> {
+        Some(Topic::Tenant {})
+    }
+
+    fn event(event: Self::Event) -> Option<Event> {
+        Some(Event::Tenant { event })
+    }
+
+    fn shown(view: Self::View) -> Option<View> {
+        Some(View::Tenant { view })
+    }
+
+    fn no(why: Self::Refusal) -> Refusal {
+        Refusal::Tenant { why }
+    }
+}
+
+impl Part for Session {
+    const NAME: &'static str = "session";
+
+    fn no(why: Self::Refusal) -> Refusal {
+        Refusal::Session { why }
+    }
+}
+
+impl Part for Vault {
+    const NAME: &'static str = "vault";
+
+    fn no(why: Self::Refusal) -> Refusal {
+        Refusal::Vault { why }
+    }
+}
+
+impl Part for File {
+    const NAME: &'static str = "file";
+
+    fn no(why: Self::Refusal) -> Refusal {
+        Refusal::File { why }
+    }
+}

@@ -1,0 +1,375 @@
+//! The one async actor: decide, fold, check, keep, tell.
+//!
+//! Every machine of Konsil runs in this shell and nowhere else. It does not wait for the disk:
+//! what a decision plans is put in a line, the events are handed to the log, and the next mail is
+//! taken at once. When the log says "durable up to here", everything in the line up to there is
+//! told, performed and answered, in order. Many decisions thus share one `fdatasync`.
+//!
+//! # Invariants
+//! - **K1** Nothing is told, performed or answered before every event it rests on is durable.
+//! - **K2** A broken invariant dies in `check`, before the event that broke it is handed over.
+//! - **K3** Plans are told in the order in which they were decided.
+//! - **K4** When the log fails, the life ends and is refolded; everybody who waits is told.
+
+use bytes::Bytes;
+use protocol::{
+    caller::Caller,
+    codec,
+    frame::{Fault, ToBrowser},
+    id::Seq,
+    key::Key,
+    limits,
+    machine::{News, Plan},
+    time::Time,
+};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::{collections::VecDeque, marker::PhantomData, sync::Arc};
+use storage::fault::StorageFault;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::{
+    effect::Effect,
+    handle::{Answering, Done, Mail, No, Place, Watch},
+    keeper::{Keeper, fault_of},
+    part::Part,
+    watchers::Watchers,
+};
+
+/// Where effects go and where time comes from.
+pub trait World: Send + Sync + 'static {
+    /// The node's clock.
+    fn now(&self) -> Time;
+
+    /// Takes an effect for delivery, in order per shard; false when there is no room for it.
+    fn perform(&self, from: Key, effect: Effect) -> bool;
+
+    /// An actor fell asleep and is no longer to be found under its key.
+    fn slept(&self, key: Key);
+}
+
+/// The actor's type for ractor; it has no state of its own.
+pub(crate) struct Shell<M: Part>(pub(crate) PhantomData<fn() -> M>);
+
+/// What an actor is born with.
+pub(crate) struct Boot {
+    pub(crate) key: Key,
+    pub(crate) keeper: Keeper,
+    pub(crate) world: Arc<dyn World>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) places: Arc<Semaphore>,
+}
+
+/// A life.
+pub(crate) struct Running<M: Part> {
+    boot: Boot,
+    machine: M,
+    folded: Seq,
+    kept: Seq,
+    snapshot: Seq,
+    line: VecDeque<Waiting<M>>,
+}
+
+/// Something decided that waits for the disk.
+struct Waiting<M: Part> {
+    upto: Seq,
+    at: Time,
+    plan: Plan<M>,
+    first: Seq,
+    then: Then,
+    /// Held until answered: one place of the mailbox.
+    _place: Option<Place>,
+}
+
+/// What follows once it is durable.
+enum Then {
+    Answer(oneshot::Sender<Done>, Done),
+    Look(Answering),
+    Watch(Watch, Bytes, oneshot::Sender<Result<(), No>>),
+    Nothing,
+}
+
+type Death = ActorProcessingErr;
+
+impl<M: Part> Actor for Shell<M> {
+    type Msg = Mail<M>;
+    type State = Running<M>;
+    type Arguments = Boot;
+
+    async fn pre_start(&self, me: ActorRef<Mail<M>>, boot: Boot) -> Result<Running<M>, Death> {
+        let keeper = boot.keeper.clone();
+        // Loading reads the disk, which an async thread must not wait for.
+        let life = tokio::task::spawn_blocking(move || keeper.load::<M>()).await??;
+        let mut run = Running {
+            boot,
+            machine: life.machine,
+            folded: life.seq,
+            kept: life.seq,
+            snapshot: life.snapshot,
+            line: VecDeque::new(),
+        };
+        run.wake(&me)?;
+        Ok(run)
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<Mail<M>>,
+        mail: Mail<M>,
+        run: &mut Running<M>,
+    ) -> Result<(), Death> {
+        match mail {
+            Mail::Ask { by, input, reply, place } => run.ask(&me, &by, input, reply, place)?,
+            Mail::Look { look, place } => {
+                let answering = look(&run.machine);
+                run.queue(Plan::empty(), Then::Look(answering), Some(place), &me);
+            }
+            Mail::Watch { watch, after, reply, place } => {
+                run.watch(&me, watch, after, reply, place)?;
+            }
+            Mail::Unwatch { id } => run.unwatch(&me, id)?,
+            Mail::Kept(Ok(seq)) => run.kept = run.kept.max(seq),
+            Mail::Kept(Err(fault)) => return Err(run.give_up(&fault)),
+            Mail::Doze => {
+                if run.may_sleep() {
+                    run.boot.world.slept(run.boot.key);
+                    me.stop(None);
+                    return Ok(());
+                }
+            }
+        }
+        run.flush()
+    }
+}
+
+impl<M: Part> Running<M> {
+    /// After every awakening: tell the machine who watches, and ask again what was left open.
+    fn wake(&mut self, me: &ActorRef<Mail<M>>) -> Result<(), Death> {
+        let now = self.boot.world.now();
+        let mut plan = Plan::empty();
+        for by in self.boot.watchers.sessions() {
+            self.machine.arrive(now, &by, &mut plan);
+        }
+        self.machine.wake(self.boot.key, now, &mut plan);
+        self.decided(me, now, plan, Then::Nothing, None);
+        self.flush()
+    }
+
+    fn ask(
+        &mut self,
+        me: &ActorRef<Mail<M>>,
+        by: &Caller,
+        input: M::Input,
+        reply: oneshot::Sender<Done>,
+        place: Place,
+    ) -> Result<(), Death> {
+        let now = self.boot.world.now();
+        let mut plan = Plan::empty();
+        self.machine.decide(now, by, input, &mut plan);
+        let answer = match plan.refusal.take() {
+            Some(no) => Err(No::Refused(M::no(no))),
+            None if plan.events.is_empty() => Ok(self.folded),
+            None => match self.boot.keeper.writable() {
+                Ok(()) => Ok(Seq(self.folded.0 + plan.events.len() as u64)),
+                Err(fault) => {
+                    plan = Plan::empty(); // nothing half-done: refused before it is folded
+                    Err(No::Faulted(fault))
+                }
+            },
+        };
+        self.decided(me, now, plan, Then::Answer(reply, answer), Some(place));
+        Ok(())
+    }
+
+    fn watch(
+        &mut self,
+        me: &ActorRef<Mail<M>>,
+        watch: Watch,
+        after: Seq,
+        reply: oneshot::Sender<Result<(), No>>,
+        place: Place,
+    ) -> Result<(), Death> {
+        let now = self.boot.world.now();
+        if self.boot.watchers.len() >= limits::WATCHERS {
+            let _ = reply.send(Err(No::Faulted(Fault::Busy))); // a gone asker needs no answer
+            return Ok(());
+        }
+        // The view must show the watcher as present, so arriving is decided first.
+        if self.machine.view(&watch.by, after).is_ok() {
+            let mut plan = Plan::empty();
+            self.machine.arrive(now, &watch.by, &mut plan);
+            self.decided(me, now, plan, Then::Nothing, None);
+        }
+        match self.machine.view(&watch.by, after).map(|view| self.shown(view)) {
+            Ok(Some(frame)) => {
+                self.queue(Plan::empty(), Then::Watch(watch, frame, reply), Some(place), me);
+            }
+            Ok(None) => drop(reply.send(Err(No::Faulted(Fault::Busy)))),
+            Err(no) => drop(reply.send(Err(No::Refused(M::no(no))))),
+        }
+        Ok(())
+    }
+
+    fn unwatch(&mut self, me: &ActorRef<Mail<M>>, id: u64) -> Result<(), Death> {
+        if let Some(by) = self.boot.watchers.remove(id) {
+            let now = self.boot.world.now();
+            let mut plan = Plan::empty();
+            self.machine.depart(now, &by, &mut plan);
+            self.decided(me, now, plan, Then::Nothing, None);
+        }
+        Ok(())
+    }
+
+    /// Folds a plan and puts it in the line. Kept by the log, told by `flush`.
+    fn decided(
+        &mut self,
+        me: &ActorRef<Mail<M>>,
+        now: Time,
+        plan: Plan<M>,
+        then: Then,
+        place: Option<Place>,
+    ) {
+        let first = self.folded.next();
+        for event in &plan.events {
+            self.folded = self.folded.next();
+            self.machine.fold(self.folded, now, event);
+        }
+        plan.notes.iter().for_each(|note| self.machine.hear(note));
+        self.machine.check(); // K2
+        if !plan.events.is_empty() {
+            let after = Seq(first.0 - 1);
+            let me = me.clone();
+            // The log's thread only posts a mail; an actor that is gone needs none.
+            let done = move |kept| drop(me.cast(Mail::Kept(kept)));
+            self.boot.keeper.keep::<M>(after, now, &plan.events, done);
+        }
+        self.line.push_back(Waiting {
+            upto: self.folded,
+            at: now,
+            plan,
+            first,
+            then,
+            _place: place,
+        });
+    }
+
+    fn queue(&mut self, plan: Plan<M>, then: Then, place: Option<Place>, me: &ActorRef<Mail<M>>) {
+        let now = self.boot.world.now();
+        self.decided(me, now, plan, then, place);
+    }
+
+    /// Tells, performs and answers everything that is durable by now.
+    fn flush(&mut self) -> Result<(), Death> {
+        while self.line.front().is_some_and(|front| front.upto <= self.kept) {
+            let Some(front) = self.line.pop_front() else { break };
+            assert!(front.upto <= self.kept, "K1");
+            self.tell(front.first, front.at, &front.plan);
+            for effect in front.plan.effects {
+                if !self.boot.world.perform(self.boot.key, effect) {
+                    // Not performed, so not forgotten: the next life asks again in `wake`.
+                    return Err("the house has no room for an effect".into());
+                }
+            }
+            self.finish(front.then);
+        }
+        self.save();
+        Ok(())
+    }
+
+    fn finish(&self, then: Then) {
+        match then {
+            Then::Answer(reply, answer) => drop(reply.send(answer)),
+            Then::Look(answering) => answering(Ok(())),
+            Then::Watch(watch, frame, reply) => {
+                if watch.outbox.push(frame) {
+                    self.boot.watchers.add(watch);
+                }
+                drop(reply.send(Ok(())));
+            }
+            Then::Nothing => {}
+        }
+    }
+
+    /// Encodes once, sends to everybody who may know.
+    fn tell(&self, first: Seq, at: Time, plan: &Plan<M>) {
+        let Some(topic) = M::topic(self.boot.key) else { return };
+        if self.boot.watchers.is_empty() {
+            return;
+        }
+        for (seq, event) in (first.0..).map(Seq).zip(&plan.events) {
+            if let Some(word) = M::event(event.clone()) {
+                let frame = pack(&ToBrowser::Happened { topic, seq, at, event: word });
+                self.send(&frame, &News::Event(event));
+            }
+            self.boot.watchers.each(|watch| {
+                if M::reshows(&watch.by, event)
+                    && let Ok(view) = self.machine.view(&watch.by, Seq::START)
+                    && let Some(frame) = self.shown(view)
+                {
+                    watch.outbox.push(frame);
+                }
+            });
+        }
+        for note in &plan.notes {
+            if let Some(word) = M::note(note.clone()) {
+                self.send(&pack(&ToBrowser::Noted { topic, note: word }), &News::Note(note));
+            }
+        }
+    }
+
+    fn send(&self, frame: &Bytes, news: &News<'_, M>) {
+        self.boot.watchers.each(|watch| {
+            if self.machine.tells(&watch.by, news) {
+                watch.outbox.push(frame.clone());
+            }
+        });
+    }
+
+    fn shown(&self, view: M::View) -> Option<Bytes> {
+        let (topic, view) = (M::topic(self.boot.key)?, M::shown(view)?);
+        Some(pack(&ToBrowser::Shown { topic, seq: self.folded, view }))
+    }
+
+    /// Saves the fold now and then, when nothing is under way.
+    fn save(&mut self) {
+        if self.line.is_empty() && self.kept.0 - self.snapshot.0 >= limits::SNAPSHOT_EVERY {
+            match self.boot.keeper.snapshot(self.kept, &self.machine) {
+                Ok(()) => self.snapshot = self.kept,
+                Err(fault) => tracing::warn!(key = %self.boot.key, %fault, "snapshot put off"),
+            }
+        }
+    }
+
+    /// K4: everybody who waits hears why; the supervisor starts the next life.
+    fn give_up(&mut self, fault: &StorageFault) -> Death {
+        let told = fault_of(fault);
+        for waiting in self.line.drain(..) {
+            match waiting.then {
+                Then::Answer(reply, _) => drop(reply.send(Err(No::Faulted(told)))),
+                Then::Look(answering) => answering(Err(told)),
+                Then::Watch(_, _, reply) => drop(reply.send(Err(No::Faulted(told)))),
+                Then::Nothing => {}
+            }
+        }
+        fault.to_string().into()
+    }
+
+    /// True when nobody watches, nothing is under way, and the door could be shut (H3).
+    fn may_sleep(&self) -> bool {
+        let idle = self.line.is_empty() && self.boot.watchers.is_empty();
+        let all = limits::MAILBOX as u32;
+        let shut = idle
+            && self.boot.places.try_acquire_many(all).is_ok_and(|places| {
+                places.forget();
+                true
+            });
+        if shut {
+            self.boot.places.close();
+        }
+        shut
+    }
+}
+
+/// Encodes a frame for browsers.
+pub fn pack(frame: &ToBrowser) -> Bytes {
+    Bytes::from(codec::to_json(frame))
+}

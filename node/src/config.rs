@@ -1,0 +1,293 @@
+//! Every knob an operator can turn, with its words and its default.
+//!
+//! The structs below are made by one macro from one list, so that what `konsil config` prints,
+//! what is read, and what is documented cannot differ. Unknown keys are refused by name.
+
+use serde::Deserialize;
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigFault {
+    /// The file cannot be read.
+    #[error("{path}: {reason}. Name another file with --config, or leave it out for the defaults.")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The file is not what `konsil config` prints.
+    #[error("{path}: {reason}\n`konsil config` prints every key with its meaning.")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What and where.
+        reason: Box<toml::de::Error>,
+    },
+    /// A value is outside its bounds.
+    #[error("{key} is {value}: {remedy}")]
+    OutOfBounds {
+        /// Which key.
+        key: &'static str,
+        /// What it is.
+        value: String,
+        /// What it should be.
+        remedy: &'static str,
+    },
+}
+
+macro_rules! knobs {
+    ($($(#[doc = $about:literal])+ $section:ident: $name:ident {
+        $($(#[doc = $words:literal])+ $key:ident: $type:ty = $default:expr,)*
+    })*) => {
+        /// Everything an operator can change.
+        #[derive(Debug, Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Config {
+            $($(#[doc = $about])+ pub $section: $name,)*
+        }
+
+        $(
+            $(#[doc = $about])+
+            #[derive(Debug, Clone, Deserialize)]
+            #[serde(deny_unknown_fields, default)]
+            pub struct $name {
+                $($(#[doc = $words])+ pub $key: $type,)*
+            }
+
+            impl Default for $name {
+                fn default() -> Self {
+                    Self { $($key: $default,)* }
+                }
+            }
+        )*
+
+        impl Config {
+            /// The whole configuration as a commented file that starts a node.
+            pub fn explained(&self) -> String {
+                let mut text = String::from(
+                    "# Konsil: every knob with its meaning. Lines that say the default may go.\n",
+                );
+                $(
+                    text.push('\n');
+                    $(text.push_str(&format!("#{}\n", $about));)+
+                    text.push_str(concat!("[", stringify!($section), "]\n"));
+                    $(
+                        $(text.push_str(&format!("#{}\n", $words));)+
+                        explain(&mut text, stringify!($key), &self.$section.$key);
+                    )*
+                )*
+                text
+            }
+        }
+    };
+}
+
+knobs! {
+    /// Where people and machines connect.
+    listen: Listen {
+        /// HTTPS and WebSocket. Plain HTTP on this port is answered with a redirect.
+        web: SocketAddr = SocketAddr::from(([0, 0, 0, 0], 8443)),
+        /// Voice and video: one UDP port for everybody.
+        media: SocketAddr = SocketAddr::from(([0, 0, 0, 0], 8443)),
+        /// Addresses told to browsers for voice and video. Empty: all of this machine.
+        media_addresses: Vec<IpAddr> = Vec::new(),
+        /// Health and figures in plain HTTP; keep it away from the internet. Empty: only over HTTPS
+        /// from this machine.
+        metrics: Option<SocketAddr> = None,
+    }
+    /// What is kept, and where.
+    storage: Storage {
+        /// Where this node keeps its journals and files. Must be on a disk that honours fsync.
+        data: PathBuf = PathBuf::from("data"),
+        /// The engine behind the write-ahead log: "sled" or "redb". Fixed once data exists.
+        engine: EngineName = EngineName::Sled,
+        /// Bytes of one segment of the write-ahead log; each is allocated ahead of use.
+        segment_bytes: u64 = 64 * 1024 * 1024,
+    }
+    /// The certificate browsers see.
+    tls: Tls {
+        /// PEM file with the certificate chain. Empty: a self-signed one is made in the data folder.
+        certificate: Option<PathBuf> = None,
+        /// PEM file with the private key.
+        key: Option<PathBuf> = None,
+        /// Names and addresses of the self-signed certificate.
+        names: Vec<String> = vec!["localhost".into(), "127.0.0.1".into(), "::1".into()],
+    }
+    /// Bounds, each protecting this node from somebody.
+    limits: Limits {
+        /// Connections at a time, waiting handshakes included; each idle one costs about 40 kB.
+        connections: usize = 20_000,
+        /// Connections at a time from one address (IPv6: one /64 network).
+        connections_per_address: usize = 2_000,
+        /// Seconds a connection may take for its handshake, and again for its first request.
+        handshake_seconds: u64 = 10,
+        /// Sign-ins tried per minute from one address.
+        sign_ins_per_minute: u32 = 20,
+        /// Guest links opened per minute from one address.
+        links_per_minute: u32 = 120,
+        /// Commands per second from one socket, over some seconds.
+        commands_per_second: u32 = 50,
+        /// Bytes of one uploaded file. At most 2147483648.
+        file_bytes: u64 = 100 * 1024 * 1024,
+        /// Uploads at a time on this node.
+        uploads: usize = 32,
+        /// Actors of each kind that stay awake when nobody uses them; each costs about 8 kB.
+        actors_awake: usize = 4_000,
+        /// Calls at a time on this node.
+        calls: usize = 2_000,
+        /// Hours an expert stays signed in.
+        sign_in_hours: u64 = 12,
+        /// Hours a guest's browser stays known.
+        guest_hours: u64 = 48,
+    }
+}
+
+/// The engines that can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineName {
+    /// The default.
+    Sled,
+    /// Less space under overwriting, slower for many small commits.
+    Redb,
+}
+
+impl Config {
+    /// Reads a file, or gives the defaults when none is named.
+    ///
+    /// # Errors
+    /// With the file, the line and the remedy.
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigFault> {
+        let config = match path {
+            None => Self::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|reason| ConfigFault::Unreadable { path: path.into(), reason })?;
+                toml::from_str(&text).map_err(|reason| ConfigFault::Malformed {
+                    path: path.into(),
+                    reason: Box::new(reason),
+                })?
+            }
+        };
+        config.checked()
+    }
+
+    /// The configuration, when every value is within its bounds.
+    ///
+    /// # Errors
+    /// Names the first key that is not.
+    pub fn checked(self) -> Result<Self, ConfigFault> {
+        let limits = &self.limits;
+        let no = |key, value: u64, remedy| {
+            Err(ConfigFault::OutOfBounds { key, value: value.to_string(), remedy })
+        };
+        if limits.file_bytes > protocol::limits::FILE_BYTES || limits.file_bytes == 0 {
+            return no("limits.file_bytes", limits.file_bytes, "choose 1 to 2147483648");
+        }
+        if limits.commands_per_second == 0 {
+            return no("limits.commands_per_second", 0, "choose at least 1");
+        }
+        if limits.sign_ins_per_minute == 0 || limits.links_per_minute == 0 {
+            return no("limits.sign_ins_per_minute or links_per_minute", 0, "choose at least 1");
+        }
+        if !(1..=60).contains(&limits.handshake_seconds) {
+            return no("limits.handshake_seconds", limits.handshake_seconds, "choose 1 to 60");
+        }
+        if !(1 << 20..=1 << 30).contains(&self.storage.segment_bytes) {
+            let bytes = self.storage.segment_bytes;
+            return no("storage.segment_bytes", bytes, "choose 1048576 to 1073741824");
+        }
+        if self.tls.certificate.is_some() != self.tls.key.is_some() {
+            return no("tls.certificate and tls.key", 1, "name both files or neither");
+        }
+        Ok(self)
+    }
+}
+
+/// A value as TOML writes it.
+trait Toml {
+    fn toml(&self) -> Option<String>;
+}
+
+fn explain(text: &mut String, key: &str, value: &dyn Toml) {
+    // Writing to a string cannot fail.
+    let _ = match value.toml() {
+        Some(value) => writeln!(text, "{key} = {value}"),
+        None => writeln!(text, "# {key} = \"\""),
+    };
+}
+
+macro_rules! plain {
+    ($($type:ty),*) => {$(
+        impl Toml for $type {
+            fn toml(&self) -> Option<String> {
+                Some(self.to_string())
+            }
+        }
+    )*};
+}
+plain!(u64, u32, usize);
+
+macro_rules! quoted {
+    ($($type:ty => $shown:expr),*) => {$(
+        impl Toml for $type {
+            fn toml(&self) -> Option<String> {
+                let shown: fn(&$type) -> String = $shown;
+                Some(toml::Value::String(shown(self)).to_string())
+            }
+        }
+    )*};
+}
+quoted!(
+    String => |it| it.clone(),
+    PathBuf => |it| it.display().to_string(),
+    SocketAddr => |it| it.to_string(),
+    IpAddr => |it| it.to_string(),
+    EngineName => |it| format!("{it:?}").to_lowercase()
+);
+
+impl<T: Toml> Toml for Option<T> {
+    fn toml(&self) -> Option<String> {
+        self.as_ref().and_then(Toml::toml)
+    }
+}
+
+impl<T: Toml> Toml for Vec<T> {
+    fn toml(&self) -> Option<String> {
+        let all: Vec<_> = self.iter().filter_map(Toml::toml).collect();
+        Some(format!("[{}]", all.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_can_be_read_and_says_the_same() {
+        let printed = Config::default().explained();
+        let read: Config = toml::from_str(&printed).expect("the printed file is valid");
+        assert_eq!(read.explained(), printed);
+        assert!(printed.contains("# Voice and video: one UDP port for everybody."));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = toml::from_str::<Config>("[limits]\nconections = 3\n").expect_err("refused");
+        assert!(error.to_string().contains("conections"), "{error}");
+    }
+
+    #[test]
+    fn a_value_out_of_bounds_names_its_key_and_the_remedy() {
+        let mut config = Config::default();
+        config.limits.file_bytes = 0;
+        let said = config.checked().expect_err("refused").to_string();
+        assert!(said.contains("limits.file_bytes") && said.contains("choose"), "{said}");
+    }
+}

@@ -1,0 +1,94 @@
+//! The gateway: what a browser can reach, one line each, no logic here.
+//!
+//! Default deny: a path that is not listed is not there, and everything under `/api` and `/ws`
+//! knows its caller before it does anything.
+
+pub mod ask;
+pub mod auth;
+pub mod bodies;
+pub mod guard;
+pub mod headers;
+pub mod health;
+pub mod page;
+pub mod socket;
+pub mod upload;
+
+use actors::house::House;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+use protocol::id::{NodeId, TenantId};
+use std::sync::{Arc, atomic::AtomicUsize};
+use storage::files::Files;
+use tokio::sync::{Semaphore, watch};
+
+use crate::{calls::Calls, config::Limits, metrics::Metrics, secrets::Secrets};
+use guard::Guards;
+
+/// Bytes of a JSON body under `/api`.
+const BODY_BYTES: usize = 16 * 1024;
+
+/// Everything a request may need. One per node.
+pub struct Gate {
+    /// The actors.
+    pub house: Arc<House>,
+    /// Uploaded content.
+    pub files: Files,
+    /// The calls of this node.
+    pub calls: Arc<Calls>,
+    /// What cookies and links are signed with.
+    pub secrets: Secrets,
+    /// The tenant that signs in here.
+    pub tenant: TenantId,
+    /// This node.
+    pub node: NodeId,
+    /// The operator's bounds.
+    pub limits: Limits,
+    /// Rates per address.
+    pub guards: Guards,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// Uploads under way.
+    pub uploads: Arc<Semaphore>,
+    /// Password checks under way: each costs 19 MiB and a core for some milliseconds.
+    pub password_checks: Arc<Semaphore>,
+    /// Sockets per session.
+    pub sockets: socket::PerSession,
+    /// Sockets open now.
+    pub open_sockets: Arc<AtomicUsize>,
+    /// Turns true when the node goes down.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// What is shared by all handlers.
+pub type Shared = Arc<Gate>;
+
+/// Every path there is.
+pub fn routes(gate: Shared) -> Router {
+    let api = Router::new()
+        .route("/api/sign-in", post(auth::sign_in))
+        .route("/api/sign-out", post(auth::sign_out))
+        .route("/api/link", post(auth::look_at_link))
+        .route("/api/enter", post(auth::enter))
+        .layer(DefaultBodyLimit::max(BODY_BYTES));
+    let files = Router::new()
+        .route("/api/files/{conversation}", post(upload::store))
+        .route("/api/files/{conversation}/{file}", get(upload::fetch))
+        .layer(DefaultBodyLimit::disable()); // bounded by `upload`, which knows the knob
+    Router::new()
+        .merge(api)
+        .merge(files)
+        .route("/ws", get(socket::upgrade))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::figures))
+        .route("/", get(page::app))
+        .route("/room", get(page::room))
+        .route("/room/{room}", get(page::room))
+        .route("/{*asset}", get(page::asset))
+        .layer(middleware::from_fn(headers::add))
+        .with_state(gate)
+}

@@ -1,0 +1,199 @@
+//! One ask from a browser: find the actor, bring it the command, make the answer.
+
+use actors::{conversation, effect::Ask, file, handle::No, outbox::Outbox, room, session, tenant};
+use protocol::{
+    caller::{Caller, Role},
+    conversation::ConversationCommand,
+    file::FileView,
+    frame::{Command, Fault, Refusal, Reply, Topic},
+    id::{CaseId, ConversationId, FileId, LinkId, PersonId, RoomId},
+    key::Key,
+    limits,
+    media::{MediaCommand, MediaRefusal},
+    tenant::TenantCommand,
+    vault::{Named, VaultRefusal},
+};
+use std::collections::BTreeSet;
+
+use super::{Gate, bodies::reply_of};
+
+/// Does what is asked, as far as this caller may.
+pub async fn answer(
+    gate: &Gate,
+    by: Caller,
+    outbox: &Outbox,
+    request: &str,
+    command: Command,
+) -> Reply {
+    let done = match command {
+        Command::Session { command } => {
+            let input = session::Input::Command(command);
+            let done = gate.house.sessions.ask(Key::Session(by.session), by, input).await;
+            gate.sockets.cut(by.session);
+            done.map(|seq| Reply::Done { seq })
+        }
+        Command::Tenant { command } => of_tenant(gate, by, request, command).await,
+        Command::Room { room, command } => {
+            let input = room::Input::Command(command);
+            let done = gate.house.rooms.ask(Key::Room(room), by, input).await;
+            done.map(|seq| Reply::Done { seq })
+        }
+        Command::Conversation { conversation, command } => {
+            of_conversation(gate, by, conversation, command).await
+        }
+        Command::Media { room, command } => of_media(gate, by, outbox, room, command).await,
+        Command::Names { topic, people } => names(gate, by, topic, people).await,
+        Command::Files { conversation, files } => about_files(gate, by, conversation, files).await,
+        Command::Link { case, link } => secret_of(gate, by, case, link).await,
+    };
+    done.unwrap_or_else(reply_of)
+}
+
+async fn of_tenant(
+    gate: &Gate,
+    by: Caller,
+    request: &str,
+    command: TenantCommand,
+) -> Result<Reply, No> {
+    // The same request makes the same ids, so a retry finds what the first try made.
+    let new = |what: &[u8]| {
+        let person = by.person.as_u128().to_be_bytes();
+        gate.secrets.derive(&[what, &person, request.as_bytes()])
+    };
+    let case = CaseId::from_u128(new(b"case"));
+    let (link, customer) = (LinkId::from_u128(new(b"link")), PersonId::from_u128(new(b"person")));
+    let opens = matches!(command, TenantCommand::Open { .. });
+    let input = tenant::Input::Command { command, case, link, customer };
+    let seq = gate.house.tenants.ask(Key::Tenant(by.tenant), by, input).await?;
+    if !opens {
+        return Ok(Reply::Done { seq });
+    }
+    // The tenant asks the same through its messenger; asking here as well means that the expert
+    // finds room and conversation standing when the answer arrives.
+    let (tenant, lead, people) = (by.tenant, by.person, vec![by.person, customer]);
+    gate.house.deliver(Ask::OpenRoom { case, lead, tenant }).await?;
+    gate.house.deliver(Ask::OpenConversation { case, people, tenant }).await?;
+    Ok(Reply::Case { case })
+}
+
+async fn of_conversation(
+    gate: &Gate,
+    by: Caller,
+    conversation: ConversationId,
+    command: ConversationCommand,
+) -> Result<Reply, No> {
+    let key = Key::Conversation(conversation);
+    if let ConversationCommand::Earlier { before } = command {
+        let look = move |it: &conversation::Conversation| it.page(&by, before);
+        let page = gate.house.conversations.look(key, look).await?;
+        let refused = |why| No::Refused(Refusal::Conversation { why });
+        let (messages, earlier) = page.map_err(refused)?;
+        return Ok(Reply::Earlier { messages, earlier });
+    }
+    let input = conversation::Input::Command(command);
+    let seq = gate.house.conversations.ask(key, by, input).await?;
+    Ok(Reply::Done { seq })
+}
+
+async fn of_media(
+    gate: &Gate,
+    by: Caller,
+    outbox: &Outbox,
+    room: RoomId,
+    command: MediaCommand,
+) -> Result<Reply, No> {
+    let no = |why| No::Refused(Refusal::Media { why });
+    match command {
+        MediaCommand::Hangup {} => {
+            gate.calls.hangup(room, by.session);
+            Ok(Reply::Done { seq: Default::default() })
+        }
+        MediaCommand::Offer { sdp } if sdp.len() > limits::SDP_BYTES => {
+            Err(no(MediaRefusal::BadOffer))
+        }
+        MediaCommand::Offer { sdp } => {
+            let look = move |it: &room::Room| it.seated(&by);
+            if !gate.house.rooms.look(Key::Room(room), look).await? {
+                return Err(no(MediaRefusal::NotSeated));
+            }
+            let sdp = gate.calls.offer(room, by.session, sdp, outbox.clone()).await.map_err(no)?;
+            Ok(Reply::Answer { sdp })
+        }
+    }
+}
+
+/// Names, for those who share a room, a conversation or a case with the person (S98).
+async fn names(gate: &Gate, by: Caller, topic: Topic, people: Vec<PersonId>) -> Result<Reply, No> {
+    if people.len() > limits::NAMES_PER_ASK || by.role == Role::Administrator {
+        return Err(No::Refused(Refusal::Vault { why: VaultRefusal::NotAllowed }));
+    }
+    let asked: BTreeSet<PersonId> = people.into_iter().collect();
+    let known = match topic {
+        Topic::Room { room } => {
+            let look = move |it: &room::Room| keep(&asked, |person| it.knows(&by, person));
+            gate.house.rooms.look(Key::Room(room), look).await?
+        }
+        Topic::Conversation { conversation } => {
+            let look = move |it: &conversation::Conversation| {
+                keep(&asked, |person| it.admits(&by) && it.knows(person))
+            };
+            gate.house.conversations.look(Key::Conversation(conversation), look).await?
+        }
+        Topic::Tenant {} => {
+            let look = move |it: &tenant::Tenant| {
+                keep(&asked, |person| person == by.person || it.knows(&by, person))
+            };
+            gate.house.tenants.look(Key::Tenant(by.tenant), look).await?
+        }
+    };
+    let look = move |vault: &actors::vault::Vault| {
+        let named = |&person: &PersonId| vault.name(person).map(|name| Named { person, name });
+        known.iter().filter_map(named).collect()
+    };
+    let names = gate.house.vaults.look(Key::Vault(by.tenant), look).await?;
+    Ok(Reply::Names { names })
+}
+
+fn keep(asked: &BTreeSet<PersonId>, may: impl Fn(PersonId) -> bool) -> Vec<PersonId> {
+    asked.iter().copied().filter(|person| may(*person)).collect()
+}
+
+async fn about_files(
+    gate: &Gate,
+    by: Caller,
+    conversation: ConversationId,
+    files: Vec<FileId>,
+) -> Result<Reply, No> {
+    admitted(gate, by, conversation).await?;
+    if files.len() > limits::NAMES_PER_ASK {
+        return Err(No::Faulted(Fault::Busy));
+    }
+    let mut views: Vec<FileView> = Vec::with_capacity(files.len());
+    for id in files {
+        let look = move |it: &file::File| it.look(&by, id, conversation);
+        // A withdrawn or foreign file is left out: the others are still worth knowing.
+        if let Ok((view, _)) = gate.house.files.look(Key::File(id), look).await? {
+            views.push(view);
+        }
+    }
+    Ok(Reply::Files { files: views })
+}
+
+/// Whether this caller may read and write in this conversation.
+///
+/// # Errors
+/// `NotFound`, whether it does not exist or is not theirs.
+pub async fn admitted(gate: &Gate, by: Caller, conversation: ConversationId) -> Result<(), No> {
+    use protocol::conversation::ConversationRefusal::NotFound;
+    let look = move |it: &conversation::Conversation| it.admits(&by);
+    let admitted = gate.house.conversations.look(Key::Conversation(conversation), look).await?;
+    let no = No::Refused(Refusal::Conversation { why: NotFound });
+    if admitted { Ok(()) } else { Err(no) }
+}
+
+async fn secret_of(gate: &Gate, by: Caller, case: CaseId, link: LinkId) -> Result<Reply, No> {
+    let look = move |it: &tenant::Tenant| it.link_of(&by, case, link);
+    let until = gate.house.tenants.look(Key::Tenant(by.tenant), look).await?;
+    let until = until.map_err(|why| No::Refused(Refusal::Tenant { why }))?;
+    Ok(Reply::Link { path: format!("/room#{}", gate.secrets.link(by.tenant, link, until)) })
+}

@@ -1,0 +1,257 @@
+//! Who is there: sign-in, guest links, cookies, and the birth of sessions.
+//!
+//! The seam for the full identity system: everything behind `session_of` knows only a `Caller`.
+//!
+//! # Invariants
+//! - **G1** A wrong name costs as long as a wrong password, so neither is given away.
+//! - **G2** A cookie is `__Host-`, `HttpOnly`, `Secure`, `SameSite=Strict`.
+//! - **G3** A guest's session is worth nothing once its link is revoked, expired or closed.
+
+use actors::{session, tenant::Opens, vault};
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier},
+};
+use axum::{
+    Json,
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{AppendHeaders, IntoResponse},
+};
+use protocol::{
+    caller::{Caller, Role},
+    frame::{Fault, Refusal},
+    id::{LinkId, PersonId, SessionId, TenantId},
+    key::Key,
+    session::{Origin, SessionCommand, SessionView},
+    tenant::TenantRefusal,
+    time::{Span, Time},
+    vault::VaultRefusal,
+};
+use serde::Deserialize;
+use std::{net::SocketAddr, sync::LazyLock};
+
+use super::{Gate, Shared, bodies::Not};
+use crate::secrets::chance;
+
+const COOKIE: &str = "__Host-konsil";
+
+/// A sign-in form.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    login: String,
+    password: String,
+}
+
+/// A guest link's secret part.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkOnly {
+    link: String,
+}
+
+/// A guest who enters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enter {
+    link: String,
+    name: String,
+}
+
+type From = ConnectInfo<SocketAddr>;
+
+/// `POST /api/sign-in`
+pub async fn sign_in(
+    State(gate): State<Shared>,
+    ConnectInfo(from): From,
+    headers: HeaderMap,
+    Json(form): Json<SignIn>,
+) -> Result<impl IntoResponse, Not> {
+    same_site(&headers)?;
+    if !gate.guards.sign_in(from.ip()) {
+        return Err(Not::too_often());
+    }
+    let login = form.login.clone();
+    let key = Key::Vault(gate.tenant);
+    let known = gate.house.vaults.look(key, move |vault| vault.enrolled(&login)).await?;
+    let secret = known.as_ref().map_or(NOBODY.clone(), |known| known.secret.clone());
+    let right = check(&gate, form.password, secret).await?;
+    match known.filter(|_| right) {
+        Some(vault::Enrolled { person, role, .. }) => {
+            let life = Span::from_secs(gate.limits.sign_in_hours * 3600);
+            let cookie = birth(&gate, gate.tenant, person, role, Origin::SignIn {}, life).await?;
+            Ok((StatusCode::NO_CONTENT, cookie))
+        }
+        None => Err(Not::refused(Refusal::Vault { why: VaultRefusal::NotFound })),
+    }
+}
+
+/// `POST /api/sign-out`
+pub async fn sign_out(
+    State(gate): State<Shared>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Not> {
+    same_site(&headers)?;
+    if let Ok((caller, _)) = session_of(&gate, &headers).await {
+        let input = session::Input::Command(SessionCommand::Close {});
+        gate.house.sessions.ask(Key::Session(caller.session), caller, input).await?;
+        gate.sockets.cut(caller.session);
+    }
+    let gone = format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, gone)])))
+}
+
+/// `POST /api/link`: what a guest link opens, without entering.
+pub async fn look_at_link(
+    State(gate): State<Shared>,
+    ConnectInfo(from): From,
+    headers: HeaderMap,
+    Json(form): Json<LinkOnly>,
+) -> Result<impl IntoResponse, Not> {
+    same_site(&headers)?;
+    let (tenant, _, opens) = opened(&gate, &from, &form.link).await?;
+    let expert = name_of(&gate, tenant, opens.expert).await?;
+    Ok(Json(serde_json::json!({
+        "title": opens.title,
+        "expert": expert,
+        "until": opens.until,
+        "case": opens.case,
+        "room": opens.case.room(),
+        "conversation": opens.case.conversation(),
+    })))
+}
+
+/// `POST /api/enter`: a guest gets a session of its own.
+pub async fn enter(
+    State(gate): State<Shared>,
+    ConnectInfo(from): From,
+    headers: HeaderMap,
+    Json(form): Json<Enter>,
+) -> Result<impl IntoResponse, Not> {
+    same_site(&headers)?;
+    let (tenant, link, opens) = opened(&gate, &from, &form.link).await?;
+    let (person, role) = (opens.customer, Role::Customer);
+    let name = vault::Input::Name { person, role, name: form.name.trim().to_string() };
+    gate.house.vaults.ask(Key::Vault(tenant), Caller::node(tenant), name).await?;
+    let origin = Origin::Link { link, case: opens.case };
+    let life = Span::from_secs(gate.limits.guest_hours * 3600);
+    let cookie = birth(&gate, tenant, person, role, origin, life).await?;
+    let body = Json(serde_json::json!({
+        "case": opens.case,
+        "room": opens.case.room(),
+        "conversation": opens.case.conversation(),
+    }));
+    Ok((cookie, body))
+}
+
+/// The caller behind a request's cookie, and how the session came to be.
+///
+/// # Errors
+/// `401` when there is none, it was signed out, its time is over, or its link is worthless (G3).
+pub async fn session_of(gate: &Gate, headers: &HeaderMap) -> Result<(Caller, Origin), Not> {
+    let cookie = cookie_of(headers).ok_or_else(Not::unknown)?;
+    let (tenant, session) = gate.secrets.read_cookie(cookie).ok_or_else(Not::unknown)?;
+    let (key, node) = (Key::Session(session), Caller::node(tenant));
+    gate.house.sessions.ask(key, node, session::Input::Resume).await?;
+    let look = move |it: &session::Session| {
+        protocol::machine::Machine::view(it, &node, Default::default())
+    };
+    let view = gate.house.sessions.look(key, look).await?;
+    let view = view.map_err(|why| Not::refused(Refusal::Session { why }))?;
+    let SessionView { person, role, origin, .. } = view;
+    if let Origin::Link { link, .. } = origin {
+        link_opens(gate, tenant, link).await?;
+    }
+    Ok((Caller { tenant, person, session, role }, origin))
+}
+
+/// Refuses what a page of another site sent: browsers name the origin on every POST and socket.
+///
+/// # Errors
+/// `403` when the origin is named and is not this site.
+pub fn same_site(headers: &HeaderMap) -> Result<(), Not> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let host = text(header::HOST).ok_or_else(Not::foreign)?;
+    match text(header::ORIGIN) {
+        Some(origin) if origin.strip_prefix("https://") == Some(host) => Ok(()),
+        _ => Err(Not::foreign()),
+    }
+}
+
+/// A hash as it is kept in the vault.
+///
+/// # Errors
+/// When Argon2 refuses the password, which it does for more than 4 GiB.
+pub fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
+    // The library's default: Argon2id, 19 MiB, 2 passes (OWASP's minimum).
+    let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &chance::<16>())?;
+    let hash: argon2::password_hash::phc::PasswordHash = hash;
+    Ok(hash.to_string())
+}
+
+/// The hash that is checked when nobody has the name (G1).
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody").unwrap_or_default());
+
+async fn check(gate: &Gate, password: String, secret: String) -> Result<bool, Not> {
+    let busy = |_| Not::faulted(Fault::Busy);
+    let _turn = gate.password_checks.acquire().await.map_err(|_| Not::faulted(Fault::Stopping))?;
+    let checked = tokio::task::spawn_blocking(move || {
+        Argon2::default().verify_password(password.as_bytes(), secret.as_str()).is_ok()
+    });
+    checked.await.map_err(busy)
+}
+
+async fn opened(
+    gate: &Gate,
+    from: &SocketAddr,
+    token: &str,
+) -> Result<(TenantId, LinkId, Opens), Not> {
+    if !gate.guards.link(from.ip()) {
+        return Err(Not::too_often());
+    }
+    let forged = || Not::refused(Refusal::Tenant { why: TenantRefusal::NotFound });
+    let (tenant, link, _) = gate.secrets.read_link(token).ok_or_else(forged)?;
+    Ok((tenant, link, link_opens(gate, tenant, link).await?))
+}
+
+async fn link_opens(gate: &Gate, tenant: TenantId, link: LinkId) -> Result<Opens, Not> {
+    let now = gate.house.now();
+    let look = move |it: &actors::tenant::Tenant| it.opens(now, link);
+    let opens = gate.house.tenants.look(Key::Tenant(tenant), look).await?;
+    opens.map_err(|why| Not::refused(Refusal::Tenant { why }))
+}
+
+/// A person's name, or nothing when the vault has none.
+pub async fn name_of(gate: &Gate, tenant: TenantId, person: PersonId) -> Result<String, Not> {
+    let look = move |vault: &vault::Vault| vault.name(person);
+    Ok(gate.house.vaults.look(Key::Vault(tenant), look).await?.unwrap_or_default())
+}
+
+type SetCookie = AppendHeaders<[(header::HeaderName, String); 1]>;
+
+/// A new session and its cookie.
+async fn birth(
+    gate: &Gate,
+    tenant: TenantId,
+    person: PersonId,
+    role: Role,
+    origin: Origin,
+    life: Span,
+) -> Result<SetCookie, Not> {
+    let now: Time = gate.house.now();
+    let session = SessionId::new(now, chance());
+    let input = session::Input::Open { person, role, origin, until: now.after(life) };
+    gate.house.sessions.ask(Key::Session(session), Caller::node(tenant), input).await?;
+    let value = gate.secrets.cookie(tenant, session);
+    let seconds = life.ms() / 1000;
+    let cookie =
+        format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}"); // G2
+    Ok(AppendHeaders([(header::SET_COOKIE, cookie)]))
+}
+
+fn cookie_of(headers: &HeaderMap) -> Option<&str> {
+    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|it| it.to_str().ok());
+    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|it| it.trim().split_once('='));
+    pairs.find_map(|(name, value)| (name == COOKIE).then_some(value))
+}

@@ -1,0 +1,78 @@
+//! Rates per address: one stranger must not spend this node's strength.
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+};
+
+use crate::config::Limits;
+
+/// The rates of this node.
+pub struct Guards {
+    sign_ins: DefaultKeyedRateLimiter<IpAddr>,
+    links: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Guards {
+    /// The operator's rates.
+    pub fn new(limits: &Limits) -> Self {
+        let per_minute = |count| {
+            RateLimiter::keyed(Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)))
+        };
+        Self {
+            sign_ins: per_minute(limits.sign_ins_per_minute),
+            links: per_minute(limits.links_per_minute),
+        }
+    }
+
+    /// Whether this address may try one more sign-in.
+    pub fn sign_in(&self, from: IpAddr) -> bool {
+        self.sign_ins.check_key(&network(from)).is_ok()
+    }
+
+    /// Whether this address may open one more guest link.
+    pub fn link(&self, from: IpAddr) -> bool {
+        self.links.check_key(&network(from)).is_ok()
+    }
+
+    /// Forgets addresses that have been quiet; called now and then, so that memory is bounded by
+    /// how many addresses ask within a minute.
+    pub fn forget_quiet(&self) {
+        self.sign_ins.retain_recent();
+        self.links.retain_recent();
+    }
+}
+
+/// Who counts as one: an IPv4 address, or an IPv6 /64, which one household has to itself.
+pub fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(long) => {
+            let [a, b, c, d, ..] = long.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        short => short,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_ipv6_network_is_one_and_a_mapped_ipv4_is_itself() {
+        let a: IpAddr = "2001:db8:1:2:3::4".parse().expect("address");
+        let b: IpAddr = "2001:db8:1:2:ffff::1".parse().expect("address");
+        let c: IpAddr = "::ffff:192.0.2.1".parse().expect("address");
+        assert_eq!(network(a), network(b));
+        assert_eq!(network(c), "192.0.2.1".parse::<IpAddr>().expect("address"));
+    }
+
+    #[test]
+    fn the_rate_is_per_address() {
+        let guards = Guards::new(&Limits { sign_ins_per_minute: 3, ..Limits::default() });
+        let (a, b) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        assert_eq!((0..10).filter(|_| guards.sign_in(a)).count(), 3);
+        assert!(guards.sign_in(b));
+    }
+}

@@ -1,0 +1,282 @@
+//! The composition root: reads like the picture in ARCHITECTURE.md.
+//!
+//! ```text
+//! browser ─ serve ─► gateway ─► house (actors) ─► ledger ─► disk
+//!                      │            │
+//!                      └─► calls ◄──┘  media loop: its own thread, its own port
+//! ```
+
+use actors::house::{House, Options as HouseOptions};
+use protocol::{
+    id::{NodeId, TenantId},
+    time::Time,
+};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::Path,
+    str::FromStr,
+    sync::{Arc, OnceLock, atomic::AtomicUsize},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use storage::{
+    fault::StorageFault,
+    files::Files,
+    ledger::{Engine, Ledger, Options as LedgerOptions},
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    calls::Calls,
+    config::{Config, EngineName},
+    gateway::{self, Gate, guard::Guards, socket::PerSession},
+    media::{MediaConfig, MediaLoop},
+    metrics::Metrics,
+    secrets::{Secrets, chance},
+    serve::{self, Listener},
+    tls::{self, TlsFault},
+};
+
+/// How often idle actors are put to sleep and quiet addresses forgotten.
+const SWEEP: Duration = Duration::from_secs(10);
+/// How long sockets get to say goodbye when the node stops.
+const GRACE: Duration = Duration::from_secs(3);
+/// Password checks at a time: each takes a core and 19 MiB.
+const PASSWORD_CHECKS: usize = 2;
+
+/// The node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// The data folder or what lies in it.
+    #[error("{what}: {reason}")]
+    Disk {
+        /// What was being done.
+        what: String,
+        /// Why it failed.
+        reason: io::Error,
+    },
+    /// The journals.
+    #[error(transparent)]
+    Storage(#[from] StorageFault),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    /// A port.
+    #[error("{address} ({what}): {reason}. Is another program using it? `konsil doctor` looks.")]
+    Port {
+        /// Which address.
+        address: SocketAddr,
+        /// What for.
+        what: &'static str,
+        /// Why.
+        reason: io::Error,
+    },
+    /// The actors.
+    #[error("the actors could not be started: {0}")]
+    Actors(#[from] ractor::SpawnErr),
+    /// The figures.
+    #[error("the figures could not be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A running node.
+pub struct Node {
+    /// Everything a request may need.
+    pub gate: Arc<Gate>,
+    /// Where browsers connect.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    media: MediaLoop,
+}
+
+impl Node {
+    /// Opens the data, starts the actors, the media loop and the listener.
+    ///
+    /// # Errors
+    /// In words that say what to do.
+    pub async fn start(config: Config) -> Result<Self, StartFault> {
+        let data = config.storage.data.clone();
+        fs::create_dir_all(&data).map_err(|it| disk(&data, it))?;
+        let ledger = open_ledger(&config).await?;
+        let files = Files::open(&data.join("files"))?;
+        let secrets = Secrets::open(&data).map_err(|it| disk(&data.join("signing.key"), it))?;
+        let tenant = remembered(&data, "tenant", TenantId::new)?;
+        let node = remembered(&data, "node", NodeId::new)?;
+        let tls = tls::server(&config.tls, &data)?;
+
+        // The media loop reports to calls, and calls order the media loop: a cell breaks the knot.
+        let told: Arc<OnceLock<Arc<Calls>>> = Arc::default();
+        let heard = told.clone();
+        let port = |address, what| move |reason| StartFault::Port { address, what, reason };
+        let address = config.listen.media;
+        let media = MediaLoop::start(media_config(&config), move |event| {
+            if let Some(calls) = heard.get() {
+                calls.heard(event);
+            }
+        })
+        .map_err(port(address, "voice and video, UDP"))?;
+        let calls = Arc::new(Calls::new(media.handle()));
+        drop(told.set(calls.clone()));
+
+        let orders = calls.clone();
+        let house = House::open(HouseOptions {
+            ledger,
+            clock: Arc::new(now),
+            media: Arc::new(move |room, order| orders.order(room, order)),
+            awake_max: config.limits.actors_awake,
+        })
+        .await?;
+
+        let (stop, stopping) = watch::channel(false);
+        let metrics = Arc::new(Metrics::new()?);
+        let gate = Arc::new(Gate {
+            house,
+            files,
+            calls,
+            secrets,
+            tenant,
+            node,
+            guards: Guards::new(&config.limits),
+            metrics: metrics.clone(),
+            uploads: Arc::new(Semaphore::new(config.limits.uploads)),
+            password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
+            sockets: PerSession::default(),
+            open_sockets: Arc::new(AtomicUsize::new(0)),
+            stopping: stopping.clone(),
+            limits: config.limits.clone(),
+        });
+        let address = config.listen.web;
+        let tcp = TcpListener::bind(address).await.map_err(port(address, "web, TCP"))?;
+        let address = tcp.local_addr().map_err(port(address, "web, TCP"))?;
+        let routes = gateway::routes(gate.clone());
+        let limits = config.limits.clone();
+        let listener = Listener { tcp, tls, routes, limits, metrics };
+        let mut tasks = vec![
+            tokio::spawn(serve::run(listener, stopping.clone())),
+            tokio::spawn(sweep(gate.clone(), stopping.clone())),
+        ];
+        if let Some(address) = config.listen.metrics {
+            let tcp = TcpListener::bind(address).await.map_err(port(address, "metrics, TCP"))?;
+            tasks.push(tokio::spawn(figures(tcp, gate.clone(), stopping)));
+        }
+        Ok(Self { gate, address, stop, tasks, media })
+    }
+
+    /// Says goodbye to every socket, ends the actors, and closes the journals.
+    pub async fn stop(self) {
+        let Self { gate, stop, tasks, media, .. } = self;
+        // Nobody listening any more is as good as told.
+        let _ = stop.send(true);
+        for task in tasks {
+            drop(task.await);
+        }
+        let goodbye = async {
+            while gate.open_sockets.load(std::sync::atomic::Ordering::Relaxed) > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // A socket that does not take its farewell is not waited for.
+        let _ = tokio::time::timeout(GRACE, goodbye).await;
+        gate.house.stop();
+        let ledger = gate.house.ledger.clone();
+        drop(gate);
+        let closed = tokio::task::spawn_blocking(move || {
+            drop(media); // says farewell to every call and joins its thread
+            ledger.close();
+        });
+        drop(closed.await);
+    }
+}
+
+/// The node's clock.
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_ms(since.as_millis() as u64)
+}
+
+async fn open_ledger(config: &Config) -> Result<Ledger, StartFault> {
+    let options = LedgerOptions {
+        engine: match config.storage.engine {
+            EngineName::Sled => Engine::Sled,
+            EngineName::Redb => Engine::Redb,
+        },
+        segment_bytes: config.storage.segment_bytes,
+        ..LedgerOptions::new(config.storage.data.join("journals"))
+    };
+    let opened = tokio::task::spawn_blocking(move || Ledger::open(options)).await;
+    let opened = opened.map_err(|it| StartFault::Disk {
+        what: "opening the journals".into(),
+        reason: io::Error::other(it.to_string()),
+    })?;
+    Ok(opened?)
+}
+
+fn media_config(config: &Config) -> MediaConfig {
+    MediaConfig {
+        listen: config.listen.media,
+        advertise: config.listen.media_addresses.clone(),
+        peers_max: config.limits.calls,
+        ..MediaConfig::default()
+    }
+}
+
+/// An id that is made once and then always the same: it lies in the data folder.
+fn remembered<T: FromStr + ToString>(
+    data: &Path,
+    name: &str,
+    make: fn(Time, [u8; 10]) -> T,
+) -> Result<T, StartFault> {
+    let path = data.join(name);
+    match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map_err(|_| {
+            disk(&path, io::Error::other("does not hold an id; restore it from a backup"))
+        }),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
+            let made = make(now(), chance());
+            fs::write(&path, made.to_string()).map_err(|it| disk(&path, it))?;
+            Ok(made)
+        }
+        Err(fault) => Err(disk(&path, fault)),
+    }
+}
+
+fn disk(path: &Path, reason: io::Error) -> StartFault {
+    StartFault::Disk { what: path.display().to_string(), reason }
+}
+
+async fn sweep(gate: Arc<Gate>, mut stopping: watch::Receiver<bool>) {
+    let mut tick = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                gate.house.sweep();
+                gate.guards.forget_quiet();
+            }
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// Health and figures in plain HTTP, on a port of their own.
+async fn figures(tcp: TcpListener, gate: Arc<Gate>, mut stopping: watch::Receiver<bool>) {
+    use axum::{Router, routing::get};
+    let shown = gate.clone();
+    let metrics = move || {
+        let gate = shown.clone();
+        async move { gate.metrics.text(&gate).unwrap_or_default() }
+    };
+    let routes = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(gateway::health::alive))
+        .route("/readyz", get(gateway::health::ready))
+        .with_state(gate);
+    let stop = async move { drop(stopping.wait_for(|stop| *stop).await) };
+    if let Err(fault) = axum::serve(tcp, routes).with_graceful_shutdown(stop).await {
+        tracing::error!(%fault, "the metrics port failed");
+    }
+}

@@ -1,0 +1,42 @@
+/**
+ * How the pages are built: two entries, hashed assets, a manifest, nothing inlined.
+ *
+ * The security policy forbids inline script, inline style and `data:` fonts, so nothing may be
+ * folded into the HTML, and the preload polyfill (an inline-era helper) stays out.
+ */
+import { readFileSync } from "node:fs";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+
+/** Where a developer's node listens; only `npm run dev` uses it. */
+const NODE = "https://localhost:8443";
+
+/** Comments and blank lines of the texts are for their authors. */
+const texts = {
+  name: "texts",
+  enforce: "pre" as const,
+  load(id: string): string | undefined {
+    if (!id.endsWith(".ftl?raw")) return undefined;
+    const lines = readFileSync(id.slice(0, -"?raw".length), "utf8").split("\n");
+    const kept = lines.filter((line) => line.trim() !== "" && !line.startsWith("#"));
+    return `export default ${JSON.stringify(kept.join("\n"))}`;
+  },
+};
+
+export default defineConfig({
+  plugins: [texts, svelte()],
+  build: {
+    target: "es2022",
+    manifest: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: { input: { room: "room.html", app: "app.html" } },
+  },
+  server: {
+    proxy: {
+      "/api": { target: NODE, secure: false },
+      "/ws": { target: NODE, secure: false, ws: true },
+    },
+  },
+  test: { include: ["test/**/*.test.ts"], environment: "node" },
+});

@@ -1,0 +1,196 @@
+//! Every word of the protocol, once: its variants, its fields, its place and its bound.
+
+use super::{Any, Chance, Made, Visitor, made_enums, made_structs};
+use protocol::{
+    caller, conversation, file, frame,
+    limits::{EVENT_BYTES, FRAME_DOWN_BYTES, FRAME_UP_BYTES},
+    media, room, session, tenant, vault,
+};
+
+/// Visits every word.
+pub(crate) fn every(to: &mut impl Visitor) {
+    kept(to);
+    going_up(to);
+    going_down(to);
+}
+
+/// What lies on a disk.
+fn kept(to: &mut impl Visitor) {
+    to.visit::<room::RoomEvent, EVENT_BYTES>("room/events");
+    to.visit::<conversation::ConversationEvent, EVENT_BYTES>("conversation/events");
+    to.visit::<tenant::TenantEvent, EVENT_BYTES>("tenant/events");
+    to.visit::<session::SessionEvent, EVENT_BYTES>("session/events");
+    to.visit::<session::Origin, EVENT_BYTES>("session/origins");
+    to.visit::<file::FileEvent, EVENT_BYTES>("file/events");
+    to.visit::<vault::VaultEvent, EVENT_BYTES>("vault/events");
+    to.visit::<caller::Role, EVENT_BYTES>("caller/roles");
+    to.visit::<caller::Caller, EVENT_BYTES>("caller/callers");
+}
+
+/// What a browser sends.
+fn going_up(to: &mut impl Visitor) {
+    to.visit::<room::RoomCommand, FRAME_UP_BYTES>("room/commands");
+    to.visit::<conversation::ConversationCommand, FRAME_UP_BYTES>("conversation/commands");
+    to.visit::<tenant::TenantCommand, FRAME_UP_BYTES>("tenant/commands");
+    to.visit::<session::SessionCommand, FRAME_UP_BYTES>("session/commands");
+    to.visit::<media::MediaCommand, FRAME_UP_BYTES>("media/commands");
+    to.visit::<media::Source, FRAME_UP_BYTES>("media/sources");
+    to.visit::<media::Track, FRAME_UP_BYTES>("media/tracks");
+    to.visit::<frame::Topic, FRAME_UP_BYTES>("frame/topics");
+    to.visit::<frame::Command, FRAME_UP_BYTES>("frame/commands");
+    to.visit::<frame::ToNode, FRAME_UP_BYTES>("frame/to-node");
+}
+
+/// What a node sends.
+fn going_down(to: &mut impl Visitor) {
+    to.visit::<room::RoomNote, FRAME_DOWN_BYTES>("room/notes");
+    to.visit::<room::RoomRefusal, FRAME_DOWN_BYTES>("room/refusals");
+    to.visit::<room::Standing, FRAME_DOWN_BYTES>("room/standings");
+    to.visit::<room::Seat, FRAME_DOWN_BYTES>("room/seats");
+    to.visit::<room::Waiting, FRAME_DOWN_BYTES>("room/waiting");
+    to.visit::<room::RoomView, FRAME_DOWN_BYTES>("room/views");
+    to.visit::<conversation::ConversationNote, FRAME_DOWN_BYTES>("conversation/notes");
+    to.visit::<conversation::ConversationRefusal, FRAME_DOWN_BYTES>("conversation/refusals");
+    to.visit::<conversation::Message, FRAME_DOWN_BYTES>("conversation/messages");
+    to.visit::<conversation::ReadMark, FRAME_DOWN_BYTES>("conversation/read-marks");
+    to.visit::<conversation::ConversationView, FRAME_DOWN_BYTES>("conversation/views");
+    to.visit::<tenant::TenantRefusal, FRAME_DOWN_BYTES>("tenant/refusals");
+    to.visit::<tenant::LinkView, FRAME_DOWN_BYTES>("tenant/links");
+    to.visit::<tenant::CaseView, FRAME_DOWN_BYTES>("tenant/cases");
+    to.visit::<tenant::TenantView, FRAME_DOWN_BYTES>("tenant/views");
+    to.visit::<session::SessionRefusal, FRAME_DOWN_BYTES>("session/refusals");
+    to.visit::<session::SessionView, FRAME_DOWN_BYTES>("session/views");
+    to.visit::<file::FileRefusal, FRAME_DOWN_BYTES>("file/refusals");
+    to.visit::<file::FileView, FRAME_DOWN_BYTES>("file/views");
+    to.visit::<vault::VaultRefusal, FRAME_DOWN_BYTES>("vault/refusals");
+    to.visit::<vault::Named, FRAME_DOWN_BYTES>("vault/named");
+    to.visit::<media::MediaSignal, FRAME_DOWN_BYTES>("media/signals");
+    to.visit::<media::MediaRefusal, FRAME_DOWN_BYTES>("media/refusals");
+    to.visit::<frame::View, FRAME_DOWN_BYTES>("frame/views");
+    to.visit::<frame::Event, FRAME_DOWN_BYTES>("frame/events");
+    to.visit::<frame::Note, FRAME_DOWN_BYTES>("frame/notes");
+    to.visit::<frame::Refusal, FRAME_DOWN_BYTES>("frame/refusals");
+    to.visit::<frame::Fault, FRAME_DOWN_BYTES>("frame/faults");
+    to.visit::<frame::Cut, FRAME_DOWN_BYTES>("frame/cuts");
+    to.visit::<frame::Reply, FRAME_DOWN_BYTES>("frame/replies");
+    to.visit::<frame::ToBrowser, FRAME_DOWN_BYTES>("frame/to-browser");
+}
+
+made_enums! {
+    caller::Role { Administrator {} Expert {} Customer {} Node {} }
+    room::RoomCommand {
+        Knock {} Admit { session } Hold { session, message } Reject { session } Lock {} Unlock {}
+        Mute { session } Unmute {} Remove { session } HandOver { session } Leave {} End {}
+        Publish { tracks }
+    }
+    room::RoomEvent {
+        Opened { tenant, case, conversation, lead } Knocked { session, person, role }
+        Held { session, message } Rejected { session } Seated { session, person, role }
+        Left { session } Removed { session } Locked {} Unlocked {} Muted { session }
+        Unmuted { session } HandedOver { to } Ended {}
+    }
+    room::RoomNote { Present { session } Absent { session } Publishes { session, tracks } }
+    room::RoomRefusal {
+        NotFound {} Ended {} Locked {} Full {} QueueFull {} NotHere {} AlreadyHere {}
+        NotWaiting {} NotLead {} NotAnExpert {} NotForAdministrators {} BadText {}
+        TooManyTracks {}
+    }
+    room::Standing { Outside {} Waiting {} Seated {} }
+    conversation::ConversationCommand {
+        Say { message, text, files } Edit { message, text } Erase { message } Read { upto }
+        Type {} Earlier { before }
+    }
+    conversation::ConversationEvent {
+        Opened { tenant, case } Joined { person } Withdrawn { person }
+        Said { message, by, text, files } Edited { message, text } Erased { message }
+        Read { by, upto }
+    }
+    conversation::ConversationNote { Typing { by, at } }
+    conversation::ConversationRefusal {
+        NotFound {} BadText {} BadFiles {} NoSuchMessage {} NotYours {} Gone {} Full {}
+        IdTaken {} NotForAdministrators {} NotYet {}
+    }
+    tenant::TenantCommand {
+        Open { title } Invite { case, life } Revoke { link } Close { case }
+    }
+    tenant::TenantEvent {
+        Opened { case, expert, customer, title } Settled { case } Invited { case, link, until }
+        Revoked { link } Closed { case }
+    }
+    tenant::TenantRefusal {
+        NotFound {} NotAnExpert {} BadText {} BadLife {} TooManyCases {} TooManyLinks {}
+        CaseClosed {} LinkExpired {} LinkRevoked {}
+    }
+    session::SessionCommand { Close {} }
+    session::Origin { SignIn {} Link { link, case } }
+    session::SessionEvent { Opened { tenant, person, role, origin, until } Closed {} }
+    session::SessionRefusal { NotFound {} Closed {} Expired {} }
+    file::FileEvent {
+        Kept { tenant, conversation, by, name, media_type, bytes, content } Withdrawn {}
+    }
+    file::FileRefusal {
+        NotFound {} Gone {} BadName {} TooLarge {} Empty {} IdTaken {} NotForAdministrators {}
+    }
+    vault::VaultEvent {
+        Registered { person, role, name } Renamed { person, name }
+        Enrolled { person, login, secret }
+    }
+    vault::VaultRefusal { NotFound {} BadName {} LoginTaken {} NotAllowed {} }
+    media::Source { Camera {} Microphone {} Screen {} ScreenSound {} }
+    media::MediaCommand { Offer { sdp } Hangup {} }
+    media::MediaSignal {
+        Wanted { audio, video } Bound { mid, session, source } Speaking { sessions } Gone {}
+    }
+    media::MediaRefusal { NotSeated {} BadOffer {} Full {} }
+    frame::Topic { Tenant {} Room { room } Conversation { conversation } }
+    frame::Command {
+        Session { command } Tenant { command } Room { room, command }
+        Conversation { conversation, command } Media { room, command } Names { topic, people }
+        Files { conversation, files } Link { case, link }
+    }
+    frame::ToNode {
+        Hello { version } Watch { topic, after } Unwatch { topic }
+        Ask { ask, request, command } Ack { frames }
+    }
+    frame::View { Tenant { view } Room { view } Conversation { view } }
+    frame::Event { Tenant { event } Room { event } Conversation { event } }
+    frame::Note { Room { note } Conversation { note } }
+    frame::Refusal {
+        Session { why } Tenant { why } Vault { why } Room { why } Conversation { why }
+        File { why } Media { why }
+    }
+    frame::Fault { Busy {} DiskFull {} Disk {} Restarted {} Timeout {} Stopping {} }
+    frame::Cut {
+        Version {} Malformed {} Slow {} Flood {} SessionOver {} TooMany {} Stopping {}
+    }
+    frame::Reply {
+        Done { seq } Case { case } Names { names } Files { files }
+        Earlier { messages, earlier } Link { path } Answer { sdp } Refused { refusal }
+        Faulted { fault }
+    }
+    frame::ToBrowser {
+        Welcome { version, tenant, person, session, role, name, case, node, now }
+        Shown { topic, seq, view } NotShown { topic, refusal }
+        Happened { topic, seq, at, event } Noted { topic, note } Answered { ask, reply }
+        Signal { room, signal } Bye { why }
+    }
+}
+
+made_structs! {
+    caller::Caller { tenant, person, session, role }
+    room::Seat { session, person, role, since, muted, present, tracks }
+    room::Waiting { session, person, role, since, held, present }
+    room::RoomView {
+        case, conversation, lead, leading, standing, locked, ended, seats, waiting, ahead
+    }
+    conversation::Message { message, seq, changed, by, at, text, files, edited, erased }
+    conversation::ReadMark { person, upto }
+    conversation::ConversationView { case, people, messages, continues, earlier, reads }
+    tenant::LinkView { link, until, revoked }
+    tenant::CaseView { case, title, since, customer, closed, links }
+    tenant::TenantView { cases }
+    session::SessionView { tenant, person, role, origin, until }
+    file::FileView { file, name, media_type, bytes, by, at }
+    vault::Named { person, name }
+    media::Track { mid, source, on }
+}

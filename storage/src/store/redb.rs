@@ -1,0 +1,118 @@
+//! The second engine: copy-on-write pages, least room on the disk. The only file that names redb.
+
+use std::path::{Path, PathBuf};
+
+use parking_lot::RwLock;
+use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+
+use super::{Batch, Pair, Store, engine_fault, guarded};
+use crate::fault::StorageFault;
+
+const NAME: &str = "redb";
+const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("konsil");
+
+/// A redb database in a directory.
+pub struct RedbStore {
+    file: PathBuf,
+    cache_bytes: usize,
+    /// None when it could not be opened anew after a fault.
+    open: RwLock<Option<Database>>,
+}
+
+impl RedbStore {
+    /// Opens or makes it.
+    ///
+    /// # Errors
+    /// [`StorageFault::Engine`] when it is damaged, panics included.
+    pub fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StorageFault> {
+        let told = |error: std::io::Error| engine_fault(NAME, "open", &error);
+        std::fs::create_dir_all(dir).map_err(told)?;
+        let (file, cache_bytes) = (dir.join("db.redb"), cache_bytes as usize);
+        let db = Self::start(&file, cache_bytes)?;
+        std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(told)?;
+        Ok(Self { file, cache_bytes, open: RwLock::new(Some(db)) })
+    }
+
+    fn start(file: &Path, cache_bytes: usize) -> Result<Database, StorageFault> {
+        guarded(NAME, "open", || {
+            let made = Database::builder().set_cache_size(cache_bytes).create(file);
+            let db = made.map_err(|error| engine_fault(NAME, "open", &error))?;
+            // The table must exist before the first read.
+            commit(&db, &Batch::default(), Durability::Immediate)
+                .map_err(|error| engine_fault(NAME, "open", &error))?;
+            Ok(db)
+        })
+    }
+
+    fn with<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, StorageFault> {
+        let open = self.open.read();
+        let Some(db) = open.as_ref() else {
+            return Err(engine_fault(NAME, doing, &"it could not be opened again after a fault"));
+        };
+        guarded(NAME, doing, || work(db).map_err(|error| engine_fault(NAME, doing, &error)))
+    }
+}
+
+fn commit(db: &Database, batch: &Batch, durability: Durability) -> Result<(), redb::Error> {
+    let mut write = db.begin_write()?;
+    write.set_durability(durability).map_err(redb::Error::from)?;
+    {
+        let mut table = write.open_table(TABLE)?;
+        for (key, value) in batch.changes() {
+            match value {
+                Some(value) => drop(table.insert(key, value)?),
+                None => drop(table.remove(key)?),
+            }
+        }
+    }
+    Ok(write.commit()?)
+}
+
+impl Store for RedbStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageFault> {
+        self.with("get", |db| {
+            let table = db.begin_read()?.open_table(TABLE)?;
+            Ok(table.get(key)?.map(|value| value.value().to_vec()))
+        })
+    }
+
+    fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, StorageFault> {
+        self.with("scan", |db| {
+            let table = db.begin_read()?.open_table(TABLE)?;
+            let mut pairs = Vec::new();
+            for pair in table.range(from.max(prefix)..)?.take(limit) {
+                let (key, value) = pair?;
+                if !key.value().starts_with(prefix) {
+                    break;
+                }
+                pairs.push((key.value().to_vec(), value.value().to_vec()));
+            }
+            Ok(pairs)
+        })
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StorageFault> {
+        self.with("apply", |db| commit(db, batch, Durability::None))
+    }
+
+    fn sync(&self) -> Result<(), StorageFault> {
+        // An empty commit that is durable makes the others durable that came before it.
+        self.with("sync", |db| commit(db, &Batch::default(), Durability::Immediate))
+    }
+
+    fn reopen(&self) -> Result<(), StorageFault> {
+        let mut open = self.open.write();
+        drop(open.take());
+        *open = Some(Self::start(&self.file, self.cache_bytes)?);
+        Ok(())
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StorageFault> {
+        let told = |error: std::io::Error| engine_fault(NAME, "measure", &error);
+        Ok(self.file.metadata().map_err(told)?.len())
+    }
+}

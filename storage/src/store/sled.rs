@@ -1,0 +1,137 @@
+//! The default engine. The only file that names sled.
+//!
+//! sled 0.34 is used with what its own words and measurement advise against left out:
+//! - Its `flush` never reaches the platter on Linux (it asks for `sync_file_range`), so [`Store::sync`]
+//!   also asks for `sync_data` on its file.
+//! - Its flusher thread also collects its garbage, so it is never switched off.
+//! - A node of more than 128 KiB becomes a blob file that nothing syncs, so no value is larger than
+//!   [`VALUE_BYTES`]: 17 of them are the largest leaf.
+//! - After a power loss between two syncs its file may be torn, because it writes freed segments
+//!   anew before they are durable elsewhere. Then it does not open, or opens at an earlier point;
+//!   the ledger sees both, and rebuilds.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use parking_lot::RwLock;
+
+use super::{Batch, Pair, Store, engine_fault, guarded};
+use crate::fault::StorageFault;
+
+const NAME: &str = "sled";
+
+/// Bytes of the largest value.
+pub const VALUE_BYTES: usize = 6 * 1024;
+
+const _: () = assert!(17 * (VALUE_BYTES + 256) < 128 * 1024, "a leaf is never a blob");
+
+/// How often its flusher writes and collects garbage.
+const FLUSH_EVERY_MS: u64 = 200;
+
+/// A sled database in a directory.
+pub struct SledStore {
+    dir: PathBuf,
+    cache_bytes: u64,
+    /// None when it could not be opened anew after a fault.
+    open: RwLock<Option<Opened>>,
+}
+
+struct Opened {
+    db: sled::Db,
+    file: File,
+}
+
+impl SledStore {
+    /// Opens or makes it.
+    ///
+    /// # Errors
+    /// [`StorageFault::Engine`] when it is damaged, panics included.
+    pub fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StorageFault> {
+        let opened = Self::start(dir, cache_bytes)?;
+        Ok(Self { dir: dir.to_path_buf(), cache_bytes, open: RwLock::new(Some(opened)) })
+    }
+
+    fn start(dir: &Path, cache_bytes: u64) -> Result<Opened, StorageFault> {
+        guarded(NAME, "open", || {
+            let db = sled::Config::new()
+                .path(dir)
+                .mode(sled::Mode::LowSpace)
+                .cache_capacity(cache_bytes)
+                .flush_every_ms(Some(FLUSH_EVERY_MS))
+                .open()
+                .map_err(|error| engine_fault(NAME, "open", &error))?;
+            let told = |error: std::io::Error| engine_fault(NAME, "open", &error);
+            let file = File::open(dir.join("db")).map_err(told)?;
+            file.sync_all().map_err(told)?;
+            File::open(dir).and_then(|dir| dir.sync_all()).map_err(told)?;
+            Ok(Opened { db, file })
+        })
+    }
+
+    fn with<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Opened) -> Result<T, sled::Error>,
+    ) -> Result<T, StorageFault> {
+        let open = self.open.read();
+        let Some(opened) = open.as_ref() else {
+            return Err(engine_fault(NAME, doing, &"it could not be opened again after a fault"));
+        };
+        guarded(NAME, doing, || work(opened).map_err(|error| engine_fault(NAME, doing, &error)))
+    }
+}
+
+impl Store for SledStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageFault> {
+        self.with("get", |opened| Ok(opened.db.get(key)?.map(|value| value.to_vec())))
+    }
+
+    fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, StorageFault> {
+        self.with("scan", |opened| {
+            let mut pairs = Vec::new();
+            for pair in opened.db.range(from.max(prefix)..).take(limit) {
+                let (key, value) = pair?;
+                if !key.starts_with(prefix) {
+                    break;
+                }
+                pairs.push((key.to_vec(), value.to_vec()));
+            }
+            Ok(pairs)
+        })
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StorageFault> {
+        let mut changes = sled::Batch::default();
+        for (key, value) in batch.changes() {
+            match value {
+                Some(value) => {
+                    assert!(value.len() <= VALUE_BYTES, "a value of {} bytes", value.len());
+                    changes.insert(key, value);
+                }
+                None => changes.remove(key),
+            }
+        }
+        self.with("apply", |opened| opened.db.apply_batch(changes))
+    }
+
+    fn sync(&self) -> Result<(), StorageFault> {
+        self.with("sync", |opened| {
+            opened.db.flush()?;
+            Ok(opened.file.sync_data()?)
+        })
+    }
+
+    fn reopen(&self) -> Result<(), StorageFault> {
+        let mut open = self.open.write();
+        // The old one must be gone before the new one can take its lock file.
+        drop(open.take());
+        *open = Some(Self::start(&self.dir, self.cache_bytes)?);
+        Ok(())
+    }
+
+    fn size_on_disk(&self) -> Result<u64, StorageFault> {
+        self.with("measure", |opened| opened.db.size_on_disk())
+    }
+}

@@ -1,0 +1,88 @@
+//! `cargo xtask bench`: figures, from release builds.
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use std::path::PathBuf;
+
+use crate::{
+    dev,
+    house::{self, Profile},
+    run::{cargo, program, step},
+    site::Site,
+    tools, web,
+};
+
+/// Measure, in release builds.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// The store and its log, alone.
+    Storage {
+        /// Handed to `bench_storage`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// A node of this machine under simulated people.
+    Load {
+        /// A plan of loadtest/plans, without `.toml`; all but the short one when not given.
+        plan: Option<String>,
+    },
+}
+
+impl Bench {
+    /// Runs it.
+    pub(crate) fn run(self) -> Result<()> {
+        match self {
+            Self::Storage { args } => {
+                let bench = ["run", "--release", "--locked", "-p", "tests", "--bin"];
+                let mut bench = cargo(bench);
+                bench.args(["bench_storage", "--"]).args(args);
+                step("bench_storage", &mut bench)
+            }
+            Self::Load { plan: Some(plan) } => load(Profile::Release, &plan),
+            Self::Load { plan: None } => {
+                plans()?.iter().try_for_each(|plan| load(Profile::Release, plan))
+            }
+        }
+    }
+}
+
+/// One plan against a node that lives as long as the plan, on an empty folder.
+pub(crate) fn load(profile: Profile, plan: &str) -> Result<()> {
+    let path = plan_path(plan)?;
+    tools::for_building()?;
+    web::build()?;
+    dev::build(profile)?;
+    let build = ["build", "--locked", "-p", "loadtest"];
+    step("building loadtest", cargo(build).args(profile.flags()))?;
+    let site = Site::start(profile)?;
+    let mut people = program(house::built(profile, "loadtest"));
+    people.arg("--plan").arg(path).arg("--out").arg(house::target().join("loadtest"));
+    people.args(["--site", &site.url, "--insecure", "--node-pid", &site.pid().to_string()]);
+    people.args(["--login", &site.login, "--password", &site.password]);
+    let done = step(&format!("load plan `{plan}`"), &mut people);
+    let stopped = site.stop();
+    done.and(stopped)
+}
+
+fn plan_path(plan: &str) -> Result<PathBuf> {
+    let path = house::root().join("loadtest/plans").join(plan).with_extension("toml");
+    if !path.is_file() {
+        bail!("there is no plan `{plan}`: there are {}", plans()?.join(", "));
+    }
+    Ok(path)
+}
+
+/// The plans of figures, in the order of their names.
+fn plans() -> Result<Vec<String>> {
+    let folder = house::root().join("loadtest/plans");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).context("loadtest/plans cannot be read")? {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if path.extension().is_some_and(|end| end == "toml") && name != "short" {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
