@@ -154,12 +154,12 @@ fn publish(mut senders: Vec<Client>, stop: &AtomicBool, start: Instant, pace: u3
             for part in 0..5 {
                 sender.send(&video, seq[1].wrapping_add(part), frame * 3_000, &payload);
             }
-            for part in 0..if frame % 3 == 0 { 1 } else { 2 } {
+            for part in 0..if frame.is_multiple_of(3) { 1 } else { 2 } {
                 sender.send(&audio, seq[0].wrapping_add(part), frame * 1_600, &payload[..80]);
             }
         }
         seq[1] = seq[1].wrapping_add(5);
-        seq[0] = seq[0].wrapping_add(if frame % 3 == 0 { 1 } else { 2 });
+        seq[0] = seq[0].wrapping_add(if frame.is_multiple_of(3) { 1 } else { 2 });
         frame += 1;
         let due = start + FRAME * frame / pace;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));

@@ -53,6 +53,8 @@ pub(super) const DATAGRAM_MAX: usize = 2_048;
 pub(super) const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Datagram batches read per turn, so that orders and timers are never starved.
 pub(super) const BATCHES_PER_TURN: usize = 8;
+/// Errors of the socket in a row before it is given up; some pass, such as want of memory.
+pub(super) const SOCKET_FAILURES_MAX: u32 = 100;
 /// Orders obeyed per turn, so that packets are never starved.
 pub(super) const ORDERS_PER_TURN: usize = 64;
 

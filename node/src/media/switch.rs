@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -93,8 +94,22 @@ impl Switch {
         self.by_key.is_empty()
     }
 
-    /// Obeys one order.
+    /// Obeys one order. A panic on the way ends the peer it was about, and no other (M1); its
+    /// reply is then dropped unspoken.
     pub(super) fn obey(&mut self, order: Order, now: Instant) {
+        let about = match &order {
+            Order::Offer { peer, .. } | Order::Close { peer } => Some(*peer),
+            Order::Forward { peer, .. } | Order::Hush { peer, .. } => Some(*peer),
+            Order::Stats { .. } => None,
+        };
+        self.current = None;
+        if catch_unwind(AssertUnwindSafe(|| self.carry_out(order, now))).is_err() {
+            self.current = about.and_then(|peer| self.by_key.get(&peer).copied());
+            self.blame(now);
+        }
+    }
+
+    fn carry_out(&mut self, order: Order, now: Instant) {
         match order {
             Order::Offer { peer, sdp, reply } => self.offer(peer, &sdp, reply, now),
             Order::Close { peer } => {

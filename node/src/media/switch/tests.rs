@@ -91,6 +91,19 @@ fn m1_a_panic_ends_the_peer_it_happened_in() {
 }
 
 #[test]
+fn m1_a_panic_in_an_order_ends_its_peer_only() {
+    let mut bench = Bench::new();
+    bench.offer(1, CHROMIUM).unwrap();
+    bench.offer(2, CHROMIUM).unwrap();
+    bench.told();
+    let reply = Box::new(|_| panic!("a test asked for this"));
+    let order = Order::Offer { peer: 1, sdp: CHROMIUM.to_owned(), reply };
+    bench.switch.obey(order, bench.now);
+    assert_eq!(bench.told().last(), Some(&MediaEvent::Gone { peer: 1 }));
+    assert_eq!(bench.switch.by_key.len(), 1);
+}
+
+#[test]
 fn m5_nothing_is_sent_before_an_address_is_proven() {
     let mut bench = Bench::new();
     bench.offer(1, CHROMIUM).unwrap();
