@@ -48,7 +48,7 @@ impl Keeper {
 
     /// Folds the snapshot and everything after it. Blocks on the disk.
     pub(crate) fn load<M: Part>(&self) -> Result<Loaded<M>, LoadFault> {
-        let mut life = self.from_snapshot::<M>()?;
+        let mut life = self.snapshotted::<M>()?;
         loop {
             let page = self.ledger.read(&self.journal, life.seq, PAGE)?;
             for entry in &page {
@@ -65,7 +65,7 @@ impl Keeper {
         }
     }
 
-    fn from_snapshot<M: Part>(&self) -> Result<Loaded<M>, LoadFault> {
+    fn snapshotted<M: Part>(&self) -> Result<Loaded<M>, LoadFault> {
         let found =
             self.ledger.load_snapshot(&self.journal)?.filter(|it| it.version == M::SNAPSHOT);
         // A snapshot that cannot be read costs time, never truth: the journal has everything.

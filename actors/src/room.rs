@@ -365,12 +365,21 @@ impl Room {
         }
     }
 
+    /// Gives a seat. Seats that the same person left behind on devices that are gone are given up:
+    /// whoever comes back on another device must not sit twice.
     fn seat(&self, session: SessionId, person: PersonId, role: Role, plan: &mut Plan<Self>) {
+        let behind = |id: &SessionId| {
+            self.seats[id].person == person && !self.present.contains(id) && *id != session
+        };
+        for left in self.sitting().filter(behind) {
+            plan.keep(RoomEvent::Left { session: left });
+            self.order(MediaOrder::Close(left), plan);
+        }
         plan.keep(RoomEvent::Seated { session, person, role });
         if let Some(born) = self.born {
             plan.perform(born.grant(person));
         }
-        let sitting = self.sitting().chain([session]);
+        let sitting = self.sitting().filter(|id| !behind(id)).chain([session]);
         self.order(MediaOrder::Forward(media::choose(sitting, &self.tracks)), plan);
     }
 

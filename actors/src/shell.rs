@@ -126,7 +126,11 @@ impl<M: Part> Actor for Shell<M> {
             Mail::Watch { watch, after, reply, place } => {
                 run.watch(&me, watch, after, reply, place)?;
             }
-            Mail::Unwatch { id } => run.unwatch(&me, id)?,
+            Mail::Unwatch { id } => {
+                if let Some(by) = run.boot.watchers.remove(id) {
+                    run.depart(&me, by);
+                }
+            }
             Mail::Kept(Ok(seq)) => run.kept = run.kept.max(seq),
             Mail::Kept(Err(fault)) => return Err(run.give_up(&fault)),
             Mail::Doze => {
@@ -137,7 +141,7 @@ impl<M: Part> Actor for Shell<M> {
                 }
             }
         }
-        run.flush()
+        run.flush(&me)
     }
 }
 
@@ -151,7 +155,7 @@ impl<M: Part> Running<M> {
         }
         self.machine.wake(self.boot.key, now, &mut plan);
         self.decided(me, now, plan, Then::Nothing, None);
-        self.flush()
+        self.flush(me)
     }
 
     fn ask(
@@ -209,14 +213,12 @@ impl<M: Part> Running<M> {
         Ok(())
     }
 
-    fn unwatch(&mut self, me: &ActorRef<Mail<M>>, id: u64) -> Result<(), Death> {
-        if let Some(by) = self.boot.watchers.remove(id) {
-            let now = self.boot.world.now();
-            let mut plan = Plan::empty();
-            self.machine.depart(now, &by, &mut plan);
-            self.decided(me, now, plan, Then::Nothing, None);
-        }
-        Ok(())
+    /// The last socket of a device stopped watching.
+    fn depart(&mut self, me: &ActorRef<Mail<M>>, by: Caller) {
+        let now = self.boot.world.now();
+        let mut plan = Plan::empty();
+        self.machine.depart(now, &by, &mut plan);
+        self.decided(me, now, plan, Then::Nothing, None);
     }
 
     /// Folds a plan and puts it in the line. Kept by the log, told by `flush`.
@@ -258,7 +260,7 @@ impl<M: Part> Running<M> {
     }
 
     /// Tells, performs and answers everything that is durable by now.
-    fn flush(&mut self) -> Result<(), Death> {
+    fn flush(&mut self, me: &ActorRef<Mail<M>>) -> Result<(), Death> {
         while self.line.front().is_some_and(|front| front.upto <= self.kept) {
             let Some(front) = self.line.pop_front() else { break };
             assert!(front.upto <= self.kept, "K1");
@@ -269,24 +271,31 @@ impl<M: Part> Running<M> {
                     return Err("the house has no room for an effect".into());
                 }
             }
-            self.finish(front.then);
+            if let Some(gone) = self.finish(front.then) {
+                self.depart(me, gone);
+            }
         }
         self.save();
         Ok(())
     }
 
-    fn finish(&self, then: Then) {
+    /// Answers. Names the device of a watch whose socket ended before its view was ready: its
+    /// `unwatch` came too early to find it, so nobody else will say that it is gone.
+    fn finish(&self, then: Then) -> Option<Caller> {
         match then {
             Then::Answer(reply, answer) => drop(reply.send(answer)),
             Then::Look(answering) => answering(Ok(())),
             Then::Watch(watch, frame, reply) => {
+                drop(reply.send(Ok(())));
                 if watch.outbox.push(frame) {
                     self.boot.watchers.add(watch);
+                } else if !self.boot.watchers.has(watch.by.session) {
+                    return Some(watch.by);
                 }
-                drop(reply.send(Ok(())));
             }
             Then::Nothing => {}
         }
+        None
     }
 
     /// Encodes once, sends to everybody who may know.

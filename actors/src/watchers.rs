@@ -22,6 +22,11 @@ impl Watchers {
         all.values().all(|other| other.by.session != by.session).then_some(by)
     }
 
+    /// Whether any socket of this device watches.
+    pub(crate) fn has(&self, session: SessionId) -> bool {
+        self.0.lock().values().any(|watch| watch.by.session == session)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.lock().len()
     }

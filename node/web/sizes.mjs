@@ -13,7 +13,12 @@ const KB = 1024;
 /** What is fetched, its goal and its gate in KB of gzip. */
 const ROUTES = [
   { name: "lobby", roots: ["room.html"], goal: 40, gate: 45 },
-  { name: "in the call", roots: ["room.html", "src/room/Room.svelte"], goal: 90, gate: 110 },
+  {
+    name: "in the call",
+    roots: ["room.html", "src/room/place.svelte.ts", "src/room/Wait.svelte", "src/room/Room.svelte"],
+    goal: 90,
+    gate: 110,
+  },
   { name: "start page", roots: ["app.html", "src/tenant/Start.svelte"], goal: 45, gate: 60 },
 ];
 const CSS_GATE = 15;

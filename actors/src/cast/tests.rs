@@ -21,7 +21,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::OnceLock, time::Duration};
-use storage::{fault::StorageFault, ledger::Options};
+use storage::{disk::memory::MemoryDisk, fault::StorageFault, ledger::Options};
 
 /// A conversation that panics while deciding, as often as a message's text says it should.
 #[derive(Default, Serialize, Deserialize)]
@@ -273,6 +273,23 @@ async fn who_is_watched_or_asked_does_not_sleep() {
 }
 
 #[tokio::test]
+async fn a_socket_that_ends_before_its_view_is_ready_watches_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = ledger(dir.path());
+    let cast = cast::<Conversation>(&ledger, 0).await;
+    open(&cast, 7).await;
+    let (outbox, browser) = outbox();
+    outbox.cut(protocol::frame::Cut::Slow);
+    drop(browser);
+    let watch = Watch { id: 1, by: expert(1), outbox };
+    cast.watch(key(7), watch, Seq::START).await.expect("is answered all the same");
+    while cast.awake() > 0 {
+        cast.sweep(); // a leaked watch would keep it awake for ever
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a1_asks_during_sleep_and_waking_are_all_answered_once() {
     let dir = tempfile::tempdir().expect("a folder");
     let ledger = ledger(dir.path());
@@ -312,6 +329,42 @@ async fn everything_is_there_after_the_ledger_was_closed_and_opened() {
     let ids: Vec<_> = view.messages.iter().map(|it| it.message.as_u128()).collect();
     assert_eq!(ids, (1_098..=1_200).collect::<Vec<_>>());
     assert_eq!(view.case, TALK);
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_in_words_serves_reads_and_recovers_by_itself() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = MemoryDisk::new();
+    let mut options = options(dir.path());
+    options.engine = storage::ledger::Engine::Memory;
+    options.disk = Some(Arc::new(disk.clone()));
+    let ledger = Ledger::open(options).expect("opens");
+    let cast = cast::<Conversation>(&ledger, 10).await;
+    open(&cast, 7).await;
+    cast.ask(key(7), customer(2), say(1, "vorher")).await.expect("said");
+
+    disk.faults(|faults| faults.capacity = Some(0));
+    let long = "x".repeat(8_000);
+    let mut said = 1;
+    let full = loop {
+        match cast.ask(key(7), customer(2), say(said + 1, &long)).await {
+            Ok(_) => said += 1, // what was allocated ahead is still good
+            Err(no) => break no,
+        }
+        assert!(said < 10_000, "a full disk is noticed");
+    };
+    assert_eq!(full, No::Faulted(Fault::DiskFull));
+    let last = |it: &Conversation| {
+        let view = it.view(&expert(1), Seq::START).expect("may look");
+        view.messages.last().map(|it| it.message.as_u128())
+    };
+    let seen = cast.look(key(7), last).await;
+    assert_eq!(seen, Ok(Some(said)), "reads go on, and what was refused is not there");
+
+    disk.faults(|faults| faults.capacity = None);
+    while cast.ask(key(7), customer(2), say(said + 1, "nachher")).await.is_err() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -41,6 +41,23 @@ fn a_guest_knocks_and_sees_nobody_until_let_in() {
 }
 
 #[test]
+fn who_comes_back_on_another_device_does_not_sit_twice() {
+    let mut room = two(); // nobody watches, so every device counts as gone
+    let phone = Caller { session: SessionId::from_u128(77), ..expert(1) };
+    ask(&mut room, phone, RoomCommand::Knock {}).expect("the lead sits down on the phone");
+    let view = room.machine.view(&phone, Seq::START).expect("may look");
+    let seats: Vec<_> = view.seats.iter().map(|seat| seat.session).collect();
+    assert_eq!(seats, [customer(2).session, phone.session]);
+
+    let mut here = Plan::empty();
+    room.machine.arrive(room.now, &phone, &mut here);
+    room.fold(&here);
+    let tablet = Caller { session: SessionId::from_u128(78), ..expert(1) };
+    ask(&mut room, tablet, RoomCommand::Knock {}).expect("two devices that are here both sit");
+    assert_eq!(room.machine.seats.len(), 3);
+}
+
+#[test]
 fn who_waits_is_told_of_its_own_door_only() {
     let mut room = open();
     ask(&mut room, customer(2), RoomCommand::Knock {}).expect("knocks");

@@ -13,9 +13,13 @@ use protocol::{
     tenant::TenantCommand,
     vault::{Named, VaultRefusal},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{Gate, bodies::reply_of};
+
+/// How long an ask may take. After that the browser asks again under the same request, and what
+/// was done is found done.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Does what is asked, as far as this caller may.
 pub async fn answer(
@@ -25,7 +29,18 @@ pub async fn answer(
     request: &str,
     command: Command,
 ) -> Reply {
-    let done = match command {
+    let done = tokio::time::timeout(PATIENCE, brought(gate, by, outbox, request, command)).await;
+    done.unwrap_or(Err(No::Faulted(Fault::Timeout))).unwrap_or_else(reply_of)
+}
+
+async fn brought(
+    gate: &Gate,
+    by: Caller,
+    outbox: &Outbox,
+    request: &str,
+    command: Command,
+) -> Result<Reply, No> {
+    match command {
         Command::Session { command } => {
             let input = session::Input::Command(command);
             let done = gate.house.sessions.ask(Key::Session(by.session), by, input).await;
@@ -45,8 +60,7 @@ pub async fn answer(
         Command::Names { topic, people } => names(gate, by, topic, people).await,
         Command::Files { conversation, files } => about_files(gate, by, conversation, files).await,
         Command::Link { case, link } => secret_of(gate, by, case, link).await,
-    };
-    done.unwrap_or_else(reply_of)
+    }
 }
 
 async fn of_tenant(

@@ -13,5 +13,10 @@ export function roomInPath(path: string): string | null {
 
 /** The guest link's secret: behind `#`, so that it never reaches a log. */
 export function linkInHash(hash: string): string | null {
-  return hash.length > 1 ? decodeURIComponent(hash.slice(1)) : null;
+  if (hash.length < 2) return null;
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return hash.slice(1); // whatever it is, the node says that it is no link
+  }
 }

@@ -7,9 +7,11 @@
  * ```
  */
 import { linkInHash, roomInPath } from "../link/address";
-import { enter, look, type LinkSight, type No } from "../link/http";
+import { enter, look, sessionIsOver, type LinkSight, type No } from "../link/http";
 import { Devices } from "../media/devices.svelte";
 import { noKey } from "../text/no";
+import type { RoomId } from "../protocol/words";
+import * as memory from "./memory";
 import type { Place } from "./place.svelte";
 
 /** What a reload needs and the node does not tell again; lives in the tab's history entry. */
@@ -20,9 +22,6 @@ interface Kept {
 
 /** The socket and all behind it; a guest who looks at a link does not need it yet. */
 export const loadPlace = () => import("./place.svelte");
-
-/** Remembers in this tab alone that its person sat in this room, so a reload goes straight back. */
-const SEATED = "konsil.seated";
 
 /** One visit to a room. */
 export class Visit {
@@ -39,17 +38,16 @@ export class Visit {
   problem = $state<string | null>(null);
   /** The person wants to be in the room: a seat, once there, is taken. */
   eager = $state(false);
-  #link: string | null = null;
+  /** A name is still to be asked for. Once given, it is never asked again. */
+  nameless = $state(false);
+  readonly #link = linkInHash(location.hash);
 
   readonly inRoom = $derived(this.eager && this.place?.standing === "seated");
 
   constructor() {
+    // Shown at once to those who were never here, so that nothing on the page moves later.
+    this.nameless = this.#link !== null && memory.enteredAs() === null;
     void this.#begin();
-  }
-
-  /** Whether a name is still to be asked for. Once given, it is never asked again. */
-  get nameless(): boolean {
-    return this.place === null;
   }
 
   /** Comes in, or knocks: the node decides which. */
@@ -57,8 +55,9 @@ export class Visit {
     this.entering = true;
     this.problem = null;
     this.eager = true;
-    if (!this.place && !(await this.#enter(name))) this.eager = false;
-    else if (this.place?.standing === "outside") await this.#knock(this.place);
+    const place = this.place;
+    if (!place) this.eager = await this.#enter(name);
+    else if (place.standing === "outside") this.eager = await this.#knock(place);
     this.entering = false;
   }
 
@@ -71,7 +70,7 @@ export class Visit {
   /** Leaves the room. */
   async leave(): Promise<void> {
     this.eager = false;
-    forgetSeat();
+    memory.stand();
     this.place?.hangUp();
     this.devices.stop();
     await this.place?.do({ kind: "leave" });
@@ -79,21 +78,16 @@ export class Visit {
 
   /** The person sits: a reload of this tab comes straight back. */
   sat(place: Place): void {
-    try {
-      sessionStorage.setItem(SEATED, place.id);
-    } catch {
-      // Storage is forbidden: a reload shows the lobby first.
-    }
+    memory.sit(place.id);
   }
 
   async #begin(): Promise<void> {
     const room = roomInPath(location.pathname);
-    this.#link = linkInHash(location.hash);
     if (this.#link) {
       await this.#look(this.#link);
     } else if (room) {
       this.sight = history.state as Kept | null;
-      this.eager = satIn(room);
+      this.eager = memory.satIn(room);
       this.place = new (await loadPlace()).Place(room);
     } else {
       this.astray = true;
@@ -103,8 +97,23 @@ export class Visit {
 
   async #look(link: string): Promise<void> {
     const outcome = await look(link);
-    if (outcome.ok) this.sight = outcome.value;
-    else this.no = outcome.no;
+    if (!outcome.ok) {
+      this.no = outcome.no;
+      return;
+    }
+    this.sight = outcome.value;
+    // Whoever entered by this link before, on this device, is not asked for a name again.
+    if (memory.enteredAs() === outcome.value.case && !(await sessionIsOver())) {
+      this.place = await this.#arrive(outcome.value.room);
+    }
+    this.nameless = this.place === null;
+  }
+
+  /** Goes to the room's own address: the secret leaves the address bar, the cookie counts. */
+  async #arrive(room: RoomId): Promise<Place> {
+    const { title, expert } = this.sight as LinkSight;
+    history.replaceState({ title, expert } satisfies Kept, "", `/room/${room}`);
+    return new (await loadPlace()).Place(room);
   }
 
   async #enter(name: string): Promise<boolean> {
@@ -113,37 +122,19 @@ export class Visit {
       this.problem = noKey(outcome.no);
       return false;
     }
-    const { title, expert } = this.sight as LinkSight;
-    // The secret leaves the address bar; from here the cookie counts.
-    history.replaceState({ title, expert } satisfies Kept, "", `/room/${outcome.value.room}`);
-    const place = new (await loadPlace()).Place(outcome.value.room);
+    memory.enter(outcome.value.case);
+    const place = await this.#arrive(outcome.value.room);
     this.place = place;
-    await this.#knock(place);
-    return true;
+    this.nameless = false;
+    return this.#knock(place);
   }
 
-  async #knock(place: Place): Promise<void> {
+  /** Knocks; whoever waits or sits already has knocked. */
+  async #knock(place: Place): Promise<boolean> {
     const reply = await place.ask({ kind: "knock" });
-    if (reply.kind !== "refused" && reply.kind !== "faulted") return;
-    const here = reply.kind === "refused" && reply.refusal.kind === "room";
-    if (here && reply.refusal.why === "alreadyHere") return;
+    if (reply.kind !== "refused" && reply.kind !== "faulted") return true;
+    if (reply.kind === "refused" && reply.refusal.why === "alreadyHere") return true;
     this.problem = noKey(reply);
-    this.eager = false;
-  }
-}
-
-function satIn(room: string): boolean {
-  try {
-    return sessionStorage.getItem(SEATED) === room;
-  } catch {
     return false;
-  }
-}
-
-function forgetSeat(): void {
-  try {
-    sessionStorage.removeItem(SEATED);
-  } catch {
-    // Nothing was remembered.
   }
 }
