@@ -33,7 +33,8 @@ fn main() -> std::io::Result<()> {
     let files = arguments.next().unwrap_or_else(|| ".".to_owned());
     let room = Shared::default();
     let (events, inbox) = mpsc::channel();
-    let config = MediaConfig { advertise: vec![[127, 0, 0, 1].into()], ..MediaConfig::default() };
+    // Nothing configured: the address towards the network, and loopback.
+    let config = MediaConfig::default();
     let media = MediaLoop::start(config, move |event| drop(events.send(event)))?;
     let (handle, shared) = (media.handle(), room.clone());
     std::thread::spawn(move || inbox.iter().for_each(|event| tell(&handle, &shared, event)));

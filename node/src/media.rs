@@ -21,12 +21,15 @@
 //! It would own its socket set, clone every packet per receiver and parse SDP into a model of both
 //! directions. A forwarder needs the keys, the numbers and the table of who sees whom.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test stops at the first surprise"))]
+
 mod answer;
 mod bind;
 mod clock;
 mod codec;
 mod counters;
 mod crypt;
+mod hello;
 mod ice;
 mod keyframe;
 mod limits;

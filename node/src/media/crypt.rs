@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use rtc::crypto::{HashAlgorithm, RTCCrypto, RTCCryptoProvider};
-use rtc::dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType};
+use rtc::dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc::dtls::crypto::Certificate;
 use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
@@ -27,6 +27,7 @@ use rtc::srtp::context::Context;
 use rtc::srtp::option::{srtcp_replay_protection, srtp_replay_protection};
 use rtc::srtp::protection_profile::ProtectionProfile;
 
+use super::hello::{Ciphers, Hello};
 use super::limits::SSRCS_MAX;
 use super::offer::Fingerprint;
 use super::rtp::View;
@@ -36,6 +37,8 @@ use super::words::MediaFault;
 const REPLAY_WINDOW: usize = 1_024;
 /// How soon a lost handshake flight is sent again.
 const FLIGHT_PAUSE: Duration = Duration::from_millis(250);
+/// The first byte of a DTLS record that carries a handshake message.
+const HANDSHAKE_RECORD: u8 = 22;
 /// The DTLS core knows its peer by an address. Ours may roam, so it is given one name for life.
 const PEER_NAME: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
@@ -92,7 +95,15 @@ pub(super) enum Fact {
 pub(super) struct Crypt {
     provider: Arc<dyn RTCCryptoProvider>,
     dtls: Endpoint,
+    /// Until the first message is read: how to go on when it is.
+    start: Option<Start>,
     media: Option<Media>,
+}
+
+struct Start {
+    hello: Hello,
+    gcm: Arc<HandshakeConfig>,
+    any: Arc<HandshakeConfig>,
 }
 
 struct Media {
@@ -107,32 +118,22 @@ struct Media {
 impl Crypt {
     /// Waits for the browser whose certificate has this fingerprint.
     pub(super) fn new(identity: &Identity, theirs: Fingerprint) -> Result<Crypt, MediaFault> {
-        let provider = identity.provider.clone();
-        let hasher = provider.clone();
-        let config = ConfigBuilder::default()
-            .with_crypto_provider(provider.clone())
-            .with_certificates(vec![identity.certificate.clone()])
-            .with_srtp_protection_profiles(vec![
-                SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
-                SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
-                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
-            ])
-            .with_client_auth(ClientAuthType::RequireAnyClientCert)
-            .with_insecure_skip_verify(true) // No authority signs browsers; the fingerprint does.
-            .with_verify_peer_certificate(Some(Arc::new(move |chain, _| {
-                let shown = chain.first().ok_or(Error::ErrNonCertificate)?;
-                let hash = hasher.crypto().hash(HashAlgorithm::Sha256, shown);
-                match hash {
-                    Ok(hash) if hash[..] == theirs[..] => Ok(()),
-                    _ => Err(Error::ErrNoMatchingCertificateFingerprint),
-                }
-            })))
-            .with_extended_master_secret(ExtendedMasterSecretType::Require)
-            .with_flight_interval(FLIGHT_PAUSE)
-            .build(false, None)
-            .map_err(keys)?;
-        let dtls = Endpoint::new(PEER_NAME, TransportProtocol::UDP, Some(Arc::new(config)));
-        Ok(Crypt { provider, dtls, media: None })
+        use SrtpProtectionProfile::{
+            Srtp_Aead_Aes_128_Gcm, Srtp_Aead_Aes_256_Gcm, Srtp_Aes128_Cm_Hmac_Sha1_80,
+        };
+        let gcm = vec![Srtp_Aead_Aes_256_Gcm, Srtp_Aead_Aes_128_Gcm];
+        let any = [gcm.clone(), vec![Srtp_Aes128_Cm_Hmac_Sha1_80]].concat();
+        let start = Start {
+            hello: Hello::default(),
+            gcm: config(identity, theirs, gcm)?,
+            any: config(identity, theirs, any)?,
+        };
+        Ok(Crypt {
+            provider: identity.provider.clone(),
+            dtls: Endpoint::new(PEER_NAME, TransportProtocol::UDP, None),
+            start: Some(start),
+            media: None,
+        })
     }
 
     /// Whether media can flow.
@@ -142,6 +143,26 @@ impl Crypt {
 
     /// Takes one handshake datagram. Malformed ones are an error, and change nothing.
     pub(super) fn handshake(&mut self, now: Instant, bytes: &[u8]) -> Result<Option<Fact>, Error> {
+        let Some(start) = &mut self.start else {
+            return self.step(now, bytes);
+        };
+        if bytes.first() != Some(&HANDSHAKE_RECORD) {
+            return Ok(None); // Nothing else can come first; a stray must not begin anything.
+        }
+        let Some((ciphers, held)) = start.hello.take(bytes) else {
+            return Ok(None);
+        };
+        let config = if ciphers == Ciphers::Gcm { &start.gcm } else { &start.any };
+        self.dtls.set_server_config(Some(config.clone()));
+        self.start = None;
+        let mut fact = None;
+        for bytes in held {
+            fact = self.step(now, &bytes)?.or(fact);
+        }
+        Ok(fact)
+    }
+
+    fn step(&mut self, now: Instant, bytes: &[u8]) -> Result<Option<Fact>, Error> {
         let mut fact = None;
         for event in self.dtls.read(now, PEER_NAME, None, BytesMut::from(bytes))? {
             match event {
@@ -217,6 +238,32 @@ impl Crypt {
     pub(super) fn seal_control(&mut self, packet: &[u8]) -> Option<BytesMut> {
         self.media.as_mut()?.outward.encrypt_rtcp(packet).ok()
     }
+}
+
+/// How the handshake with one browser shall go.
+fn config(
+    identity: &Identity,
+    theirs: Fingerprint,
+    profiles: Vec<SrtpProtectionProfile>,
+) -> Result<Arc<HandshakeConfig>, MediaFault> {
+    let hasher = identity.provider.clone();
+    let config = ConfigBuilder::default()
+        .with_crypto_provider(identity.provider.clone())
+        .with_certificates(vec![identity.certificate.clone()])
+        .with_srtp_protection_profiles(profiles)
+        .with_client_auth(ClientAuthType::RequireAnyClientCert)
+        .with_insecure_skip_verify(true) // No authority signs browsers; the fingerprint does.
+        .with_verify_peer_certificate(Some(Arc::new(move |chain, _| {
+            let shown = chain.first().ok_or(Error::ErrNonCertificate)?;
+            match hasher.crypto().hash(HashAlgorithm::Sha256, shown) {
+                Ok(hash) if hash[..] == theirs[..] => Ok(()),
+                _ => Err(Error::ErrNoMatchingCertificateFingerprint),
+            }
+        })))
+        .with_extended_master_secret(ExtendedMasterSecretType::Require)
+        .with_flight_interval(FLIGHT_PAUSE)
+        .build(false, None);
+    config.map(Arc::new).map_err(keys)
 }
 
 /// M9: lets an SSRC pass that was seen before, or that still has room.

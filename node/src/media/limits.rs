@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// SDP longer than this is refused unread: Chromium's offer with 64 m-lines is about 60 KiB.
-pub(super) const SDP_BYTES_MAX: usize = 160 * 1024;
+/// SDP longer than this is refused unread: our page's offer takes 0.8 KiB per m-line and 2 KiB for
+/// each that publishes.
+pub(super) const SDP_BYTES_MAX: usize = 96 * 1024;
 /// Lines of SDP that are read; a 64 m-line offer has about 3,500.
 pub(super) const SDP_LINES_MAX: usize = 8_192;
 /// m-lines of one peer. Sixty faces are more than a screen can show.
@@ -53,6 +54,8 @@ pub(super) const DATAGRAM_MAX: usize = 2_048;
 pub(super) const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Datagram batches read per turn, so that orders and timers are never starved.
 pub(super) const BATCHES_PER_TURN: usize = 8;
+/// Errors of the socket in a row before it is given up; some pass, such as want of memory.
+pub(super) const SOCKET_FAILURES_MAX: u32 = 100;
 /// Orders obeyed per turn, so that packets are never starved.
 pub(super) const ORDERS_PER_TURN: usize = 64;
 

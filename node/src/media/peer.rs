@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-use super::answer::{self, Numbers, Part};
+use super::answer::{self, Numbers, Part, Terms};
 use super::bind::Place;
 use super::codec::Extension;
 use super::crypt::{Crypt, Identity};
@@ -36,6 +36,15 @@ pub(super) enum Role {
 pub(super) struct Line {
     pub(super) mid: Option<Mid>,
     pub(super) role: Role,
+}
+
+/// What a negotiation changed.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// m-lines whose role ended, with that role.
+    pub(super) ended: Vec<(usize, Role)>,
+    /// m-lines that go on under other terms.
+    pub(super) terms: Vec<usize>,
 }
 
 /// Where to send: the browser's address, and the address of ours that it speaks to.
@@ -117,29 +126,40 @@ impl Peer {
             && self.lines.len() <= offer.lines.len()
     }
 
-    /// Fits the m-lines to an offer and says what to answer. m-lines whose role ends are returned
-    /// with their old role, for the caller to unbind.
+    /// Fits the m-lines to an offer and says what to answer, and what else follows.
     pub(super) fn negotiate(
         &mut self,
         offer: &Offer,
         identity: &Identity,
-    ) -> Result<(Vec<Part>, Vec<(usize, Role)>), MediaFault> {
-        let mut ended = Vec::new();
+    ) -> Result<(Vec<Part>, Change), MediaFault> {
+        let mut change = Change::default();
         let mut parts = Vec::with_capacity(offer.lines.len());
         for (n, offered) in offer.lines.iter().enumerate() {
             if n == self.lines.len() {
                 self.lines.push(Line { mid: None, role: Role::Rest });
             }
+            let before = self.terms(n);
             let (part, role) = self.fit(n, offered, identity)?;
             parts.push(part);
+            if role.is_none() && self.terms(n) != before {
+                change.terms.push(n);
+            }
             let line = &mut self.lines[n];
             line.mid = offered.mid;
             if let Some(role) = role {
-                ended.push((n, std::mem::replace(&mut line.role, role)));
+                change.ended.push((n, std::mem::replace(&mut line.role, role)));
             }
         }
         self.learn_flows();
-        Ok((parts, ended))
+        Ok((parts, change))
+    }
+
+    fn terms(&self, n: usize) -> Option<Terms> {
+        match &self.lines.get(n)?.role {
+            Role::Take(publish) => Some(publish.terms.clone()),
+            Role::Show(show) => Some(show.terms.clone()),
+            Role::Rest => None,
+        }
     }
 
     /// The answer to one m-line, and its new role if the old one ends.

@@ -106,14 +106,23 @@ struct Turn {
 impl Turn {
     fn run(mut self) {
         let mut due = Instant::now();
+        let mut failures = 0;
         while !self.stop.load(Ordering::Acquire) {
             // With no peer there is nothing to keep time for: an idle node does not even tick.
             let now = Instant::now();
             let rest = (!self.switch.is_empty()).then(|| due.saturating_duration_since(now));
             let rest = if self.inbox.is_empty() { rest } else { Some(Default::default()) };
-            if let Err(error) = self.wire.wait(rest).and_then(|()| self.read()) {
-                tracing::error!(%error, "the media socket failed; the loop ends");
-                break;
+            match self.wire.wait(rest).and_then(|()| self.read()) {
+                Ok(()) => failures = 0,
+                Err(error) if failures < limits::SOCKET_FAILURES_MAX => {
+                    tracing::warn!(%error, "the media socket complains");
+                    failures += 1;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the media socket failed; the loop ends");
+                    self.switch.drop_all(Instant::now());
+                    break;
+                }
             }
             for _ in 0..limits::ORDERS_PER_TURN {
                 let Ok(order) = self.inbox.try_recv() else { break };

@@ -32,8 +32,9 @@ struct Binding {
     routes: Vec<Route>,
     /// Header extensions: their identifier, then ours.
     extensions: Vec<(u8, u8)>,
-    /// Waiting for a key frame since then.
-    waits: Option<Instant>,
+    /// Whether a key frame must come first, and since when other packets came instead.
+    waits: bool,
+    waits_since: Option<Instant>,
 }
 
 /// An outgoing stream.
@@ -88,7 +89,7 @@ impl Show {
     }
 
     /// Shows a track, or nothing, from now on. Also after either side's terms have changed.
-    pub(super) fn bind(&mut self, publish: Option<&Publish>, now: Instant) {
+    pub(super) fn bind(&mut self, publish: Option<&Publish>) {
         self.rewriter.rebind();
         self.binding = publish.map(|publish| {
             assert_eq!(publish.kind, self.kind, "M4");
@@ -101,16 +102,17 @@ impl Show {
                 track: publish.track,
                 routes: publish.terms.codecs.iter().filter_map(route).collect(),
                 extensions: publish.terms.extensions.towards(&self.terms.extensions),
-                waits: (self.kind == Kind::Video).then_some(now),
+                waits: self.kind == Kind::Video,
+                waits_since: None,
             }
         });
     }
 
     /// Begins anew with the same track, as after moderation: numbers go on, pictures need a key.
-    pub(super) fn resume(&mut self, now: Instant) {
+    pub(super) fn resume(&mut self) {
         self.rewriter.rebind();
         if let Some(binding) = &mut self.binding {
-            binding.waits = (self.kind == Kind::Video).then_some(now);
+            (binding.waits, binding.waits_since) = (self.kind == Kind::Video, None);
         }
     }
 
@@ -130,12 +132,13 @@ impl Show {
             return Shown::Unknown;
         };
         let payload = &packet[view.header_len..];
-        if let Some(since) = binding.waits {
+        if binding.waits {
+            let since = *binding.waits_since.get_or_insert(now);
             let patient = now.saturating_duration_since(since) < KEY_PATIENCE;
             if patient && !keyframe::starts_picture(route.name, payload) {
                 return Shown::NeedsKey; // M10
             }
-            binding.waits = None;
+            binding.waits = false;
         }
         let to = route.to;
         let Some((seq, timestamp)) = self.rewriter.map(view.seq, view.timestamp, now) else {
@@ -271,7 +274,7 @@ mod tests {
     fn numbers_and_extensions_are_the_receivers() {
         let now = Instant::now();
         let mut show = show(None);
-        show.bind(Some(&publish(1)), now);
+        show.bind(Some(&publish(1)));
         let (shown, out) = send(&mut show, 7, KEY, now);
         let view = View::parse(&out).unwrap();
         assert_eq!(shown, Shown::Written(view.header_len, 70, 100));
@@ -284,11 +287,11 @@ mod tests {
     fn m10_a_picture_begins_with_a_key_frame_or_after_patience() {
         let now = Instant::now();
         let mut show = show(None);
-        show.bind(Some(&publish(1)), now);
+        show.bind(Some(&publish(1)));
         assert_eq!(send(&mut show, 1, DELTA, now).0, Shown::NeedsKey);
         assert!(matches!(send(&mut show, 2, KEY, now).0, Shown::Written(_, _, 100)));
         assert!(matches!(send(&mut show, 3, DELTA, now).0, Shown::Written(_, _, 101)));
-        show.bind(Some(&publish(2)), now);
+        show.bind(Some(&publish(2)));
         assert_eq!(send(&mut show, 900, DELTA, now).0, Shown::NeedsKey);
         let later = now + KEY_PATIENCE + Duration::from_millis(1);
         assert!(matches!(send(&mut show, 901, DELTA, later).0, Shown::Written(_, _, 102)));
@@ -299,8 +302,8 @@ mod tests {
         let now = Instant::now();
         let mut show = show(None);
         assert_eq!(send(&mut show, 1, KEY, now).0, Shown::Stale);
-        show.bind(Some(&publish(1)), now);
-        show.bind(None, now);
+        show.bind(Some(&publish(1)));
+        show.bind(None);
         assert_eq!(send(&mut show, 1, KEY, now).0, Shown::Stale);
     }
 
@@ -309,7 +312,7 @@ mod tests {
         let now = Instant::now();
         for rtx in [None, Some(121)] {
             let mut show = show(rtx);
-            show.bind(Some(&publish(1)), now);
+            show.bind(Some(&publish(1)));
             let (_, first) = send(&mut show, 7, KEY, now);
             assert_eq!(show.source(100, now), Some(7));
             let (view, packet) = packet(7, KEY);
@@ -331,7 +334,7 @@ mod tests {
     fn a_greedy_receiver_is_held_to_its_budget() {
         let now = Instant::now();
         let mut show = show(None);
-        show.bind(Some(&publish(1)), now);
+        show.bind(Some(&publish(1)));
         send(&mut show, 7, KEY, now);
         let served = (0..5_000).filter(|_| show.source(100, now).is_some()).count();
         assert_eq!(served, RESEND_PER_SECOND_MAX as usize);

@@ -4,25 +4,27 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::answer::{self, Host};
-use super::bind;
 use super::clock::Clock;
 use super::counters::Counters;
 use super::crypt::Identity;
 use super::ice::Credentials;
 use super::limits;
 use super::offer::Offer;
-use super::peer::{Path, Peer, Role};
+use super::peer::{Change, Path, Peer, Role};
 use super::publish::Seat;
-use super::report;
 use super::words::{Answer, MediaConfig, MediaEvent, MediaFault, Order, PeerKey, TrackKey};
 
 mod flow;
 mod pulse;
+mod seats;
+#[cfg(test)]
+mod tests;
 
 /// Where events go; called on the loop's thread.
 pub(super) type Outlet = Box<dyn FnMut(MediaEvent) + Send>;
@@ -92,8 +94,22 @@ impl Switch {
         self.by_key.is_empty()
     }
 
-    /// Obeys one order.
+    /// Obeys one order. A panic on the way ends the peer it was about, and no other (M1); its
+    /// reply is then dropped unspoken.
     pub(super) fn obey(&mut self, order: Order, now: Instant) {
+        let about = match &order {
+            Order::Offer { peer, .. } | Order::Close { peer } => Some(*peer),
+            Order::Forward { peer, .. } | Order::Hush { peer, .. } => Some(*peer),
+            Order::Stats { .. } => None,
+        };
+        self.current = None;
+        if catch_unwind(AssertUnwindSafe(|| self.carry_out(order, now))).is_err() {
+            self.current = about.and_then(|peer| self.by_key.get(&peer).copied());
+            self.blame(now);
+        }
+    }
+
+    fn carry_out(&mut self, order: Order, now: Instant) {
         match order {
             Order::Offer { peer, sdp, reply } => self.offer(peer, &sdp, reply, now),
             Order::Close { peer } => {
@@ -107,10 +123,10 @@ impl Switch {
                 let mut seen = HashSet::new();
                 tracks.retain(|track| seen.insert(*track));
                 tracks.truncate(limits::WISHES_MAX);
-                if self.wishes.len() < 2 * self.config.peers_max || self.wishes.contains_key(&peer)
-                {
-                    self.wishes.insert(peer, tracks);
+                if self.wishes.len() >= 2 * self.config.peers_max {
+                    self.wishes.retain(|peer, _| self.by_key.contains_key(peer));
                 }
+                self.wishes.insert(peer, tracks);
                 if let Some(&ix) = self.by_key.get(&peer) {
                     self.arrange(ix, now);
                 }
@@ -130,9 +146,9 @@ impl Switch {
         now: Instant,
     ) {
         match Offer::parse(sdp).and_then(|offer| self.negotiate(key, &offer, now)) {
-            Ok((ix, sdp, ended)) => {
+            Ok((ix, sdp, change)) => {
                 reply(Ok(Answer { sdp }));
-                self.settle(ix, ended, now);
+                self.settle(ix, change, now);
             }
             Err(fault) => {
                 tracing::debug!(peer = %key, %fault, "an offer was refused");
@@ -147,7 +163,7 @@ impl Switch {
         key: PeerKey,
         offer: &Offer,
         now: Instant,
-    ) -> Result<(usize, String, Vec<(usize, Role)>), MediaFault> {
+    ) -> Result<(usize, String, Change), MediaFault> {
         let known = self.by_key.get(&key).copied();
         let same = |ix: usize| self.peers[ix].as_ref().is_some_and(|peer| peer.is_of(offer));
         let ix = match known {
@@ -173,7 +189,7 @@ impl Switch {
             self.by_ufrag.insert(fresh.ufrag.clone(), ix);
             (peer.ufrag, peer.credentials) = (offer.ufrag.clone(), fresh);
         }
-        let (parts, ended) = peer.negotiate(offer, &self.identity)?;
+        let (parts, change) = peer.negotiate(offer, &self.identity)?;
         self.version += 1;
         let host = Host {
             ufrag: &peer.credentials.ufrag,
@@ -181,7 +197,7 @@ impl Switch {
             fingerprint: &self.identity.fingerprint,
             addresses: &self.addresses,
         };
-        Ok((ix, answer::write(offer, &parts, &host, self.version), ended))
+        Ok((ix, answer::write(offer, &parts, &host, self.version), change))
     }
 
     fn add(&mut self, peer: Peer) -> usize {
@@ -199,8 +215,8 @@ impl Switch {
     }
 
     /// Carries out what a negotiation changed: tracks that ended, tracks that began, bindings.
-    fn settle(&mut self, ix: usize, ended: Vec<(usize, Role)>, now: Instant) {
-        for (line, role) in ended {
+    fn settle(&mut self, ix: usize, change: Change, now: Instant) {
+        for (line, role) in change.ended {
             match role {
                 Role::Take(publish) => self.track_down(publish.track, publish.seats, now),
                 Role::Show(show) => self.unseat(show.track(), Seat { peer: ix, line }),
@@ -211,23 +227,21 @@ impl Switch {
             return;
         };
         let mut up = Vec::new();
-        let mut kept = Vec::new();
+        let mut again = Vec::new();
         for (line, publish) in peer.published() {
             publish.hushed = self.hushed.contains(&publish.track);
-            kept.push((publish.track, publish.seats.clone()));
+            if change.terms.contains(&line) {
+                again.extend(publish.seats.iter().map(|seat| (*seat, publish.track)));
+            }
             if self.tracks.insert(publish.track, Seat { peer: ix, line }).is_none() {
                 up.push((publish.track, publish.kind));
             }
         }
-        let shown: Vec<_> =
-            peer.shown().filter_map(|(line, show)| Some((line, show.track()?))).collect();
-        // Terms may have changed on either side: who goes on showing is bound again.
-        for (track, seats) in kept {
-            seats.into_iter().for_each(|seat| self.seat(seat, Some(track), now));
+        for (line, show) in peer.shown().filter(|(line, _)| change.terms.contains(line)) {
+            again.extend(show.track().map(|track| (Seat { peer: ix, line }, track)));
         }
-        for (line, track) in shown {
-            self.seat(Seat { peer: ix, line }, Some(track), now);
-        }
+        // Where terms changed on either side, who goes on showing is bound again.
+        again.into_iter().for_each(|(seat, track)| self.seat(seat, Some(track), now));
         self.arrange(ix, now);
         for (track, kind) in up {
             (self.outlet)(MediaEvent::TrackUp { track, kind });
@@ -235,19 +249,12 @@ impl Switch {
         }
     }
 
-    fn arrange_all_who_wish(&mut self, track: TrackKey, now: Instant) {
-        let wishing = self.wishes.iter().filter(|(_, wishes)| wishes.contains(&track));
-        let peers: Vec<usize> =
-            wishing.filter_map(|(peer, _)| self.by_key.get(peer).copied()).collect();
-        peers.into_iter().for_each(|ix| self.arrange(ix, now));
-    }
-
     fn track_down(&mut self, track: TrackKey, seats: Vec<Seat>, now: Instant) {
         self.tracks.remove(&track);
         (self.outlet)(MediaEvent::TrackDown { track });
         for seat in &seats {
             if let Some(show) = self.show(*seat) {
-                show.bind(None, now);
+                show.bind(None);
             }
             self.tell_bound(*seat, None);
         }
@@ -255,115 +262,12 @@ impl Switch {
         seats.into_iter().for_each(|seat| self.arrange(seat.peer, now));
     }
 
-    fn show(&mut self, seat: Seat) -> Option<&mut super::show::Show> {
-        self.peers.get_mut(seat.peer)?.as_mut()?.show(seat.line)
-    }
-
-    fn tell_bound(&mut self, seat: Seat, track: Option<TrackKey>) {
-        if let Some(peer) = self.peers.get(seat.peer).and_then(Option::as_ref)
-            && let Some(mid) = peer.lines.get(seat.line).and_then(|line| line.mid)
-        {
-            let (peer, mid) = (peer.key, mid.to_string());
-            (self.outlet)(MediaEvent::Bound { peer, mid, track });
-        }
-    }
-
-    /// Fits a receiver's m-lines to its wishes.
-    fn arrange(&mut self, ix: usize, now: Instant) {
-        let Some(peer) = self.peers.get_mut(ix).and_then(Option::as_mut) else {
-            return;
-        };
-        let (key, places) = (peer.key, peer.places());
-        let wishes = self.wishes.get(&key).cloned().unwrap_or_default();
-        let mut up = Vec::with_capacity(wishes.len());
-        for track in wishes {
-            // Nobody is shown themselves.
-            let Some(seat) = self.tracks.get(&track).filter(|seat| seat.peer != ix) else {
-                continue;
-            };
-            let publisher = self.peers[seat.peer].as_mut();
-            let publish = publisher.and_then(|publisher| publisher.publish(seat.line));
-            up.extend(publish.map(|publish| (track, publish.kind)));
-        }
-        let plan = bind::plan(&places, &up);
-        for (line, track) in plan.changes {
-            let seat = Seat { peer: ix, line };
-            let before = self.show(seat).and_then(|show| show.track());
-            self.unseat(before, seat);
-            self.seat(seat, track, now);
-            self.tell_bound(seat, track);
-        }
-        if let Some(peer) = self.peers[ix].as_mut()
-            && peer.wanted_told != plan.wanted
-        {
-            peer.wanted_told = plan.wanted;
-            if let Some((audio, video)) = plan.wanted {
-                (self.outlet)(MediaEvent::Wanted { peer: key, audio, video });
-            }
-        }
-    }
-
-    /// Shows a track on an m-line, or nothing.
-    fn seat(&mut self, seat: Seat, track: Option<TrackKey>, now: Instant) {
-        let source = track.and_then(|track| self.tracks.get(&track).copied());
-        let Some(source) = source else {
-            if let Some(show) = self.show(seat) {
-                show.bind(None, now);
-            }
-            return;
-        };
-        let Ok([Some(publisher), Some(receiver)]) =
-            self.peers.get_disjoint_mut([source.peer, seat.peer])
-        else {
-            return;
-        };
-        let (Some(publish), Some(show)) =
-            (publisher.publish(source.line), receiver.show(seat.line))
-        else {
-            return;
-        };
-        show.bind(Some(publish), now);
-        if !publish.seats.contains(&seat) {
-            publish.seats.push(seat);
-        }
-        self.want_key(source, now);
-    }
-
-    fn unseat(&mut self, track: Option<TrackKey>, seat: Seat) {
-        let source = track.and_then(|track| self.tracks.get(&track).copied());
-        if let Some(source) = source
-            && let Some(publisher) = self.peers[source.peer].as_mut()
-            && let Some(publish) = publisher.publish(source.line)
-        {
-            publish.seats.retain(|known| *known != seat);
-        }
-    }
-
-    /// Asks a publisher for a key frame, now or as soon as manners allow.
-    fn want_key(&mut self, source: Seat, now: Instant) {
-        let Some(peer) = self.peers[source.peer].as_mut().filter(|peer| peer.crypt.is_ready())
-        else {
-            return;
-        };
-        let own = peer.ssrc;
-        let wanted =
-            peer.publish(source.line).filter(|publish| publish.kind == super::words::Kind::Video);
-        if let Some(publish) = wanted
-            && publish.wants_key(now)
-            && let Some(ssrc) = publish.ssrc
-        {
-            super::counters::add(&self.counters.keys_asked, 1);
-            if peer.push_control(report::key(own, ssrc)) {
-                self.dirty.push(source.peer);
-            }
-        }
-    }
-
     fn hush(&mut self, track: TrackKey, hushed: bool, now: Instant) {
+        if self.hushed.len() >= 2 * self.config.peers_max {
+            self.hushed.retain(|track| self.by_key.contains_key(&track.publisher));
+        }
         if hushed {
-            if self.hushed.len() < 2 * self.config.peers_max {
-                self.hushed.insert(track);
-            }
+            self.hushed.insert(track);
         } else {
             self.hushed.remove(&track);
         }
@@ -379,7 +283,7 @@ impl Switch {
         if !hushed {
             seats.into_iter().for_each(|seat| {
                 if let Some(show) = self.show(seat) {
-                    show.resume(now);
+                    show.resume();
                 }
             });
             self.want_key(source, now);

@@ -136,7 +136,8 @@ pub enum Order {
         /// Called once, on the loop's thread: it must not block.
         reply: Box<dyn FnOnce(Result<Answer, MediaFault>) + Send>,
     },
-    /// Ends a peer; its tracks go down.
+    /// Ends a peer; its tracks go down, and what it wished for and what was hushed is forgotten.
+    /// After [`MediaEvent::Gone`] these are kept, for the session may come back.
     Close {
         /// Which peer.
         peer: PeerKey,
@@ -165,7 +166,8 @@ pub enum Order {
     },
 }
 
-/// What the media loop reports. A reply to an order always precedes the events it causes.
+/// What the media loop reports. The reply to an offer precedes the events it causes, but for one
+/// thing: when an offer replaces a peer, the old one's tracks go down first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediaEvent {
     /// Media can flow: address proven, keys agreed.

@@ -90,10 +90,13 @@ impl Switch {
         if nominates || peer.path.is_none() {
             peer.path = Some(path);
         }
-        if !peer.addresses.contains(&path.to) {
-            peer.addresses.push(path.to);
-            if peer.addresses.len() > limits::ADDRESSES_MAX {
-                self.by_address.remove(&peer.addresses.remove(0));
+        // The address proven longest ago gives way; it may be someone else's by now.
+        peer.addresses.retain(|known| *known != path.to);
+        peer.addresses.push(path.to);
+        if peer.addresses.len() > limits::ADDRESSES_MAX {
+            let oldest = peer.addresses.remove(0);
+            if self.by_address.get(&oldest) == Some(&ix) {
+                self.by_address.remove(&oldest);
             }
         }
         self.by_address.insert(path.to, ix);

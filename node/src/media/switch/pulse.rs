@@ -79,6 +79,13 @@ impl Switch {
         }
     }
 
+    /// Drops everyone, as when the socket has failed: nobody shall wait for what cannot come.
+    pub(in crate::media) fn drop_all(&mut self, now: Instant) {
+        for ix in 0..self.peers.len() {
+            self.gone(ix, now);
+        }
+    }
+
     /// Gives everything that waits to be sent to `send`: a path, the datagrams one behind the
     /// other, and their lengths.
     pub(in crate::media) fn drain(&mut self, mut send: impl FnMut(Path, &[u8], &[usize])) {
