@@ -6,7 +6,7 @@
 
 use parking_lot::Mutex;
 use protocol::{caller::Caller, frame::Fault, id::Seq, key::Key};
-use ractor::{Actor, ActorCell, ActorId, ActorRef};
+use ractor::ActorId;
 use std::{
     collections::HashMap,
     marker::PhantomData,
@@ -23,7 +23,7 @@ use crate::{
     keeper::Keeper,
     part::Part,
     shell::{Boot, Shell, World},
-    supervisor::{Deaths, Report, Supervisor},
+    supervisor::{Deaths, NoParent, Parent, Report},
     watchers::Watchers,
 };
 
@@ -35,7 +35,7 @@ pub struct Cast<M: Part> {
     slots: Mutex<HashMap<Key, Arc<Slot<M>>>>,
     ledger: Ledger,
     world: Arc<dyn World>,
-    supervisor: ActorRef<()>,
+    parent: Parent,
     awake_max: usize,
     ticks: AtomicU64,
     deaths: AtomicUsize,
@@ -57,7 +57,7 @@ impl<M: Part> Cast<M> {
         ledger: Ledger,
         world: Arc<dyn World>,
         awake_max: usize,
-    ) -> Result<Arc<Self>, ractor::SpawnErr> {
+    ) -> Result<Arc<Self>, NoParent> {
         // The supervisor reports to the cast, which holds the supervisor: a cell breaks the knot.
         let me: Arc<OnceCell<Weak<Self>>> = Arc::default();
         let told = me.clone();
@@ -66,12 +66,12 @@ impl<M: Part> Cast<M> {
                 cast.died(who, &why);
             }
         });
-        let (supervisor, _) = Actor::spawn(None, Supervisor, report).await?;
+        let parent = Parent::start(report).await?;
         let cast = Arc::new(Self {
             slots: Mutex::default(),
             ledger,
             world,
-            supervisor,
+            parent,
             awake_max,
             ticks: AtomicU64::new(0),
             deaths: AtomicUsize::new(0),
@@ -183,7 +183,7 @@ impl<M: Part> Cast<M> {
                 handle.stop();
             }
         }
-        self.supervisor.stop(None);
+        self.parent.stop();
     }
 
     /// Forgets a life that fell asleep.
@@ -231,9 +231,8 @@ impl<M: Part> Cast<M> {
             watchers: slot.watchers.clone(),
             places: places.clone(),
         };
-        let parent: ActorCell = self.supervisor.get_cell();
-        let born = Actor::spawn_linked(None, Shell::<M>(PhantomData), boot, parent).await;
-        let (mailbox, _) = born.map_err(|fault| {
+        let mailbox = self.parent.raise(Shell::<M>(PhantomData), boot).await;
+        let mailbox = mailbox.map_err(|fault| {
             tracing::error!(%key, %fault, "an actor cannot be woken");
             slot.deaths.lock().count(self.world.now());
             No::Faulted(Fault::Disk)

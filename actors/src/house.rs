@@ -27,6 +27,7 @@ use crate::{
     room::{self, Room},
     session::Session,
     shell::World,
+    supervisor::NoParent,
     tenant::{self, Tenant},
     vault::Vault,
 };
@@ -120,7 +121,7 @@ impl House {
     ///
     /// # Errors
     /// When a supervisor cannot be started.
-    pub async fn open(options: Options) -> Result<Arc<Self>, ractor::SpawnErr> {
+    pub async fn open(options: Options) -> Result<Arc<Self>, NoParent> {
         let Options { ledger, clock, media, awake_max } = options;
         let (bags, carried): (Vec<_>, Vec<_>) = (0..MESSENGERS).map(|_| mpsc::channel(BAG)).unzip();
         let (cuts, _) = broadcast::channel(CUTS);

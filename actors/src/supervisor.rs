@@ -10,7 +10,7 @@
 //! - **U2** A rest is at most [`REST_MAX`] long.
 
 use protocol::time::{Span, Time};
-use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use std::sync::Arc;
 
 /// Lives within the window before an actor rests.
@@ -49,8 +49,39 @@ impl Deaths {
 /// Told of every life that ended other than by sleep.
 pub(crate) type Report = Arc<dyn Fn(ActorId, String) + Send + Sync>;
 
-/// The parent of all actors of one cast.
-pub(crate) struct Supervisor;
+/// The parent of all actors of one cast, as the cast holds it.
+pub(crate) struct Parent(ActorRef<()>);
+
+/// The actors of a cast cannot be started: the node cannot run.
+#[derive(Debug, thiserror::Error)]
+#[error("a supervisor could not be started: {0}")]
+pub struct NoParent(#[from] SpawnErr);
+
+impl Parent {
+    /// Starts a supervisor that reports every death.
+    pub(crate) async fn start(report: Report) -> Result<Self, NoParent> {
+        let (supervisor, _) = Actor::spawn(None, Supervisor, report).await?;
+        Ok(Self(supervisor))
+    }
+
+    /// Starts a life under this supervisor.
+    pub(crate) async fn raise<A: Actor>(
+        &self,
+        actor: A,
+        boot: A::Arguments,
+    ) -> Result<ActorRef<A::Msg>, SpawnErr> {
+        let (life, _) = Actor::spawn_linked(None, actor, boot, self.0.get_cell()).await?;
+        Ok(life)
+    }
+
+    /// Ends the supervisor; its actors were ended before.
+    pub(crate) fn stop(&self) {
+        self.0.stop(None);
+    }
+}
+
+/// Hears of every end of a life.
+struct Supervisor;
 
 impl Actor for Supervisor {
     type Msg = ();

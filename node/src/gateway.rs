@@ -11,6 +11,7 @@ pub mod headers;
 pub mod health;
 pub mod page;
 pub mod socket;
+pub mod tabs;
 pub mod upload;
 
 use actors::house::House;
@@ -21,15 +22,20 @@ use axum::{
     routing::{get, post},
 };
 use protocol::id::{NodeId, TenantId};
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use storage::files::Files;
 use tokio::sync::{Semaphore, watch};
 
-use crate::{calls::Calls, config::Limits, metrics::Metrics, secrets::Secrets};
+use crate::{
+    calls::Calls,
+    config::Limits,
+    metrics::{Metrics, Sources},
+    secrets::Secrets,
+};
 use guard::Guards;
-
-/// Bytes of a JSON body under `/api`.
-const BODY_BYTES: usize = 16 * 1024;
 
 /// Everything a request may need. One per node.
 pub struct Gate {
@@ -63,6 +69,14 @@ pub struct Gate {
     pub stopping: watch::Receiver<bool>,
 }
 
+impl Gate {
+    /// Whose figures are shown.
+    pub fn sources(&self) -> Sources<'_> {
+        let sockets = self.open_sockets.load(Ordering::Relaxed);
+        Sources { house: &self.house, calls: &self.calls, sockets }
+    }
+}
+
 /// What is shared by all handlers.
 pub type Shared = Arc<Gate>;
 
@@ -73,7 +87,7 @@ pub fn routes(gate: Shared) -> Router {
         .route("/api/sign-out", post(auth::sign_out))
         .route("/api/link", post(auth::look_at_link))
         .route("/api/enter", post(auth::enter))
-        .layer(DefaultBodyLimit::max(BODY_BYTES));
+        .layer(middleware::from_fn_with_state(gate.clone(), guard::whole));
     let files = Router::new()
         .route("/api/files/{conversation}", post(upload::store))
         .route("/api/files/{conversation}/{file}", get(upload::fetch))

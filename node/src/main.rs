@@ -68,7 +68,9 @@ async fn main() -> Result<()> {
             let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
             config.storage.data = data;
             config.listen.web = here;
-            config.listen.media = here;
+            // Some browsers hold a call over loopback alone to be impossible, so the network's
+            // address is offered beside it.
+            config.listen.media = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
             serve(config, true).await
         }
         Command::Config { config } => {

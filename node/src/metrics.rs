@@ -1,14 +1,14 @@
 //! The figures this node shows: names and units by Prometheus' conventions.
 
+use actors::house::House;
 use prometheus::{
     Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
     core::Collector, process_collector::ProcessCollector,
 };
 use protocol::frame::Cut;
-use std::sync::atomic::Ordering;
 use storage::ledger::Stats;
 
-use crate::gateway::Gate;
+use crate::calls::Calls;
 
 /// The node's own figures; each module counts for itself, this file only shows.
 pub struct Metrics {
@@ -28,6 +28,16 @@ pub struct Metrics {
     free: IntGauge,
     media: IntCounterVec,
     drops: IntCounterVec,
+}
+
+/// Whose figures are shown.
+pub struct Sources<'a> {
+    /// The actors and the log.
+    pub house: &'a House,
+    /// The calls and the media loop.
+    pub calls: &'a Calls,
+    /// WebSockets open now.
+    pub sockets: usize,
 }
 
 impl Metrics {
@@ -77,16 +87,16 @@ impl Metrics {
     ///
     /// # Errors
     /// When the encoder fails.
-    pub fn text(&self, gate: &Gate) -> Result<Vec<u8>, prometheus::Error> {
-        self.gather(gate);
+    pub fn text(&self, from: &Sources<'_>) -> Result<Vec<u8>, prometheus::Error> {
+        self.gather(from);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        text.extend(fsync_histogram(&gate.house.ledger.stats()).bytes());
+        text.extend(fsync_histogram(&from.house.ledger.stats()).bytes());
         Ok(text)
     }
 
-    fn gather(&self, gate: &Gate) {
-        let house = &gate.house;
+    fn gather(&self, from: &Sources<'_>) {
+        let house = from.house;
         macro_rules! cast {
             ($kind:literal, $cast:ident) => {
                 self.awake.with_label_values(&[$kind]).set(house.$cast.awake() as i64);
@@ -101,15 +111,15 @@ impl Metrics {
         cast!("conversation", conversations);
         cast!("file", files);
         self.rooms.set(house.rooms.awake() as i64);
-        self.sockets.set(gate.open_sockets.load(Ordering::Relaxed) as i64);
-        self.calls.set(gate.calls.len() as i64);
+        self.sockets.set(from.sockets as i64);
+        self.calls.set(from.calls.len() as i64);
         let log = house.ledger.stats();
         set(&self.commits, log.commits);
         set(&self.log_bytes, log.bytes);
         self.log_queue.set(log.queue_depth as i64);
         self.unapplied.set(log.unapplied_bytes as i64);
         self.free.set(log.free_bytes.unwrap_or_default() as i64);
-        for (name, count) in gate.calls.counters().list() {
+        for (name, count) in from.calls.counters().list() {
             match name {
                 "packets_in" => set(&self.media.with_label_values(&["in"]), count),
                 "packets_out" => set(&self.media.with_label_values(&["out"]), count),

@@ -6,7 +6,10 @@
 //!                      └─► calls ◄──┘  media loop: its own thread, its own port
 //! ```
 
-use actors::house::{House, Options as HouseOptions};
+use actors::{
+    house::{House, Options as HouseOptions},
+    supervisor::NoParent,
+};
 use protocol::{
     id::{NodeId, TenantId},
     time::Time,
@@ -76,8 +79,8 @@ pub enum StartFault {
         reason: io::Error,
     },
     /// The actors.
-    #[error("the actors could not be started: {0}")]
-    Actors(#[from] ractor::SpawnErr),
+    #[error(transparent)]
+    Actors(#[from] NoParent),
     /// The figures.
     #[error("the figures could not be set up: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -268,7 +271,7 @@ async fn figures(tcp: TcpListener, gate: Arc<Gate>, mut stopping: watch::Receive
     let shown = gate.clone();
     let metrics = move || {
         let gate = shown.clone();
-        async move { gate.metrics.text(&gate).unwrap_or_default() }
+        async move { gate.metrics.text(&gate.sources()).unwrap_or_default() }
     };
     let routes = Router::new()
         .route("/metrics", get(metrics))

@@ -368,7 +368,7 @@ async fn a_full_disk_refuses_in_words_serves_reads_and_recovers_by_itself() {
 }
 
 #[tokio::test]
-async fn k1_a_watcher_sees_the_view_and_then_only_what_follows() {
+async fn k1_k3_a_watcher_sees_the_view_and_then_only_what_follows_in_order() {
     let dir = tempfile::tempdir().expect("a folder");
     let ledger = ledger(dir.path());
     let cast = cast::<Conversation>(&ledger, 10).await;

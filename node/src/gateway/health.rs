@@ -33,6 +33,6 @@ pub async fn figures(
     if !from.ip().to_canonical().is_loopback() {
         return Err(StatusCode::NOT_FOUND);
     }
-    let text = gate.metrics.text(&gate).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let text = gate.metrics.text(&gate.sources()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Path, Request},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use rust_embed::{Embed, EmbeddedFile};
@@ -43,6 +43,9 @@ fn page(name: &str, request: &Request) -> Response {
 }
 
 fn serve(name: &str, file: EmbeddedFile, request: &Request) -> Response {
+    let kind = HeaderValue::from_str(file.metadata.mimetype());
+    let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let (file, encoding) = packed(name, request.headers()).unwrap_or((file, "identity"));
     let hash = file.metadata.sha256_hash();
     let tag = format!("\"{:032x}\"", u128::from_be_bytes(first_half(hash)));
     let known = request.headers().get(header::IF_NONE_MATCH);
@@ -55,12 +58,30 @@ fn serve(name: &str, file: EmbeddedFile, request: &Request) -> Response {
     let headers = [
         (header::CACHE_CONTROL, cache),
         (header::ETAG, HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
     ];
     if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    let kind = [(header::CONTENT_TYPE, file.metadata.mimetype().to_string())];
-    (headers, kind, file.data).into_response()
+    let content = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_ENCODING, HeaderValue::from_static(encoding)),
+    ];
+    (headers, content, file.data).into_response()
+}
+
+/// What the build packed ahead, in the best way this browser takes.
+fn packed(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, &'static str)> {
+    let taken = headers.get(header::ACCEPT_ENCODING)?.to_str().ok()?;
+    let takes = |word: &str| {
+        let mut offers = taken.split(',').map(|it| it.split(';'));
+        offers.any(|mut offer| {
+            offer.next().is_some_and(|it| it.trim() == word)
+                && !offer.any(|it| matches!(it.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        })
+    };
+    let mut ways = [("br", ".br"), ("gzip", ".gz")].into_iter().filter(|(word, _)| takes(word));
+    ways.find_map(|(word, end)| Some((Dist::get(&format!("{name}{end}"))?, word)))
 }
 
 fn first_half(hash: [u8; 32]) -> [u8; 16] {
