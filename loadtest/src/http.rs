@@ -31,6 +31,8 @@ pub(crate) async fn post(site: &Site, path: &str, body: &serde_json::Value) -> R
         body.len()
     );
     stream.write_all(request.as_bytes()).await?;
+    // TLS keeps what the socket did not take at once; only a flush sends it for certain.
+    stream.flush().await?;
     let mut bytes = Vec::new();
     let mut bounded = stream.take(ANSWER_BYTES);
     // A peer that closes without TLS's goodbye has still answered, if the length is right.
