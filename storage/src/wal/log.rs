@@ -58,16 +58,30 @@ impl Layout {
     }
 }
 
+/// Bytes written ahead of the log where a segment was never written. A block that is only allocated
+/// costs the file system's own journal with every sync; so it is written once, a stretch at a time,
+/// together with the group that reaches it.
+const AHEAD: u64 = 1024 * 1024;
+
+/// A file that waits to become a segment.
+pub(super) struct Spare {
+    pub(super) name: String,
+    /// It was a segment before, so all of it was written.
+    pub(super) written: bool,
+}
+
 /// The log of one node.
 pub struct Log {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) layout: Layout,
     /// First numbers of the segments, oldest first; the last one is written.
     pub(super) segments: VecDeque<u64>,
-    pub(super) spares: Vec<String>,
+    pub(super) spares: Vec<Spare>,
     pub(super) file: Box<dyn DiskFile>,
     /// Where the next group goes: the last record and the byte after it.
     pub(super) end: Place,
+    /// Up to where the segment was written before, in this life or an earlier one.
+    pub(super) written: u64,
     /// The last number any sync covered before the group under way.
     pub(super) marked: u64,
     pub(super) buffer: Vec<u8>,
@@ -99,7 +113,8 @@ impl Log {
             places.push(end);
         }
         assert_eq!(end.offset - self.end.offset, self.buffer.len() as u64, "L2");
-        if let Err(error) = self.file.write_at(&self.buffer, self.end.offset) {
+        let wrote = self.write_ahead(end.offset);
+        if let Err(error) = wrote.and_then(|()| self.file.write_at(&self.buffer, self.end.offset)) {
             return Err(self.undo(&error, room));
         }
         if let Err(error) = self.file.sync_data() {
@@ -138,7 +153,7 @@ impl Log {
             if self.spares.len() < SPARES {
                 let spare = spare_name(first);
                 self.disk.rename(&name, &spare).map_err(|e| fault("release a segment", &e))?;
-                self.spares.push(spare);
+                self.spares.push(Spare { name: spare, written: true });
             } else {
                 self.disk.remove(&name).map_err(|e| fault("remove a segment", &e))?;
             }
@@ -167,9 +182,9 @@ impl Log {
                 return Err(self.full());
             }
         }
-        let spare = spare_name(self.end.number + 1);
-        self.make_spare(&spare).map_err(|error| self.full_or_fail("make a segment", &error))?;
-        self.spares.push(spare);
+        let name = spare_name(self.end.number + 1);
+        self.make_spare(&name).map_err(|error| self.full_or_fail("make a segment", &error))?;
+        self.spares.push(Spare { name, written: false });
         Ok(())
     }
 
@@ -191,17 +206,30 @@ impl Log {
     fn begin_segment(&mut self) -> Result<(), StorageFault> {
         self.reserve()?;
         let first = self.end.number + 1;
-        let spare = self.spares.pop().unwrap_or_else(|| spare_name(first));
-        match self.open_segment(&spare, first) {
+        let spare = self.spares.pop().expect("`reserve` has made one, or has failed");
+        match self.open_segment(&spare.name, first) {
             Ok(file) => {
                 self.file = file;
                 self.segments.push_back(first);
                 let offset = SEGMENT_HEAD as u64;
                 self.end = Place { number: self.end.number, segment: first, offset };
+                self.written = if spare.written { self.layout.segment_bytes } else { offset };
                 Ok(())
             }
             Err(error) => Err(self.fail("begin a segment", &error)),
         }
+    }
+
+    /// Writes zeros ahead when the next group, which ends at `upto`, leaves what was written.
+    fn write_ahead(&mut self, upto: u64) -> io::Result<()> {
+        if upto <= self.written {
+            return Ok(());
+        }
+        let until = upto.saturating_add(AHEAD).min(self.layout.segment_bytes);
+        // What the group itself covers needs no zeros.
+        self.file.write_at(&vec![0; (until - upto) as usize], upto)?;
+        self.written = until;
+        Ok(())
     }
 
     /// The head is durable before the name is: a file named as a segment is one.

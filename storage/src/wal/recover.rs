@@ -12,7 +12,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    log::{Layout, Log, fault},
+    log::{Layout, Log, Spare, fault},
     place::{Place, segment_first, segment_name, spare_name},
     record::{self, HEAD, MARK, Record, SEGMENT_HEAD, VERSION},
 };
@@ -60,6 +60,8 @@ impl Log {
         let segments: VecDeque<u64> = survey(&*disk)?.into();
         let mut spares = disk.list("spare-").map_err(|error| fault("list the log", &error))?;
         spares.retain(|spare| keep_spare(&*disk, spare, layout));
+        let spare = |name| Spare { name, written: false };
+        let spares: Vec<Spare> = spares.into_iter().map(spare).collect();
         let start = match from {
             Some(place) => locate(segments.iter().copied(), place).ok_or_else(|| corrupt(place))?,
             None => {
@@ -79,6 +81,7 @@ impl Log {
             segments,
             spares,
             file,
+            written: end.offset,
             end,
             marked,
             buffer: Vec::new(),
@@ -89,7 +92,7 @@ impl Log {
     fn create(
         disk: Arc<dyn Disk>,
         layout: Layout,
-        spares: Vec<String>,
+        spares: Vec<Spare>,
         start: Place,
     ) -> Result<Self, StorageFault> {
         let spare = spare_name(start.segment);
@@ -114,8 +117,9 @@ impl Log {
             disk,
             layout,
             segments: VecDeque::from([start.segment]),
-            spares: spares.into_iter().filter(|other| *other != spare).collect(),
+            spares: spares.into_iter().filter(|other| other.name != spare).collect(),
             file,
+            written: start.offset,
             end: start,
             marked: start.number,
             buffer: Vec::new(),
