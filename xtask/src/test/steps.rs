@@ -80,8 +80,12 @@ fn rust() -> Result<Outcome> {
 }
 
 fn doc() -> Result<Outcome> {
-    let mut doc = cargo(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]);
-    step("cargo doc", doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    let flags = ["--workspace", "--no-deps", "--locked", "--quiet", "--document-private-items"];
+    let mut doc = cargo(["doc"]);
+    doc.args(flags);
+    // Heads of modules speak to those who read the module, so they may name what is private in it.
+    let flags = "-D warnings -A rustdoc::private_intra_doc_links";
+    step("cargo doc", doc.env("RUSTDOCFLAGS", flags))?;
     Ok(Outcome::Done)
 }
 
