@@ -29,6 +29,12 @@ export class Names {
     this.#known.set(person, name);
   }
 
+  /** Somebody came in, perhaps by another name than before: asks again. */
+  renew(topic: Topic, person: PersonId): void {
+    this.#asked.delete(person);
+    this.want(topic, [person]);
+  }
+
   /** Asks for those not yet known, as somebody who shares this topic with them. */
   want(topic: Topic, people: Iterable<PersonId>): void {
     for (const person of people) {
@@ -52,11 +58,9 @@ export class Names {
     for (let from = 0; from < people.length; from += AT_ONCE) {
       const some = people.slice(from, from + AT_ONCE);
       const reply = await this.#link.ask({ kind: "names", topic, people: some });
-      if (reply.kind === "names") {
-        for (const { person, name } of reply.names) this.#known.set(person, name);
-      } else {
-        for (const person of some) this.#asked.delete(person); // asked again with the next want
-      }
+      // Who has no name yet (a guest who never came) is asked for again with the next want.
+      for (const person of some) this.#asked.delete(person);
+      if (reply.kind === "names") for (const { person, name } of reply.names) this.learn(person, name);
     }
   }
 }

@@ -53,8 +53,11 @@ export class Place {
     this.names = new Names(this.link);
     this.link.watch(this.topic, {
       shown: (_seq, view) => view.kind === "room" && this.#set(show(this.#room(), view.view), true),
-      happened: (_seq, at, event) =>
-        event.kind === "room" && this.#set(fold(this.#room(), at, event.event)),
+      happened: (_seq, at, event) => {
+        if (event.kind !== "room") return;
+        if (event.event.kind === "knocked") this.names.renew(this.topic, event.event.person);
+        this.#set(fold(this.#room(), at, event.event));
+      },
       noted: (note) => note.kind === "room" && this.#set(hear(this.#room(), note.note)),
       notShown: (refusal) => (this.refusal = refusal),
     });

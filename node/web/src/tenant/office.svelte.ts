@@ -132,7 +132,11 @@ export class Office {
     const door = () => this.#doors.get(room) ?? rooms.emptyRoom(this.welcome!);
     return this.link.watch(topic, {
       shown: (_seq, view) => view.kind === "room" && set(rooms.show(door(), view.view)),
-      happened: (_seq, at, event) => event.kind === "room" && set(rooms.fold(door(), at, event.event)),
+      happened: (_seq, at, event) => {
+        if (event.kind !== "room") return;
+        if (event.event.kind === "knocked") this.names.renew(topic, event.event.person);
+        set(rooms.fold(door(), at, event.event));
+      },
       noted: (note) => note.kind === "room" && set(rooms.hear(door(), note.note)),
       notShown: () => undefined, // a case whose room does not stand yet; it is shown when it does
     });

@@ -1,0 +1,110 @@
+/** The real node as a child of a test. Only this child is ever ended. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createSocket } from "node:dgram";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const BINARY =
+  process.env["KONSIL_BIN"] ?? fileURLToPath(new URL("../../../target/debug/konsil", import.meta.url));
+const START_MS = 60_000;
+const STOP_MS = 20_000;
+
+/** What gets one in; see `node/src/dev.rs`. */
+export interface Demo {
+  readonly url: string;
+  readonly login: string;
+  readonly password: string;
+  readonly case: string;
+  readonly guest: string;
+}
+
+/** A node with a data folder and a port that outlive it, so that it can be started again. */
+export class RealNode {
+  readonly #data = mkdtempSync(join(tmpdir(), "konsil-e2e-"));
+  readonly #port: number;
+  #child: ChildProcess | null = null;
+  #said = "";
+  demo!: Demo;
+
+  private constructor(port: number) {
+    this.#port = port;
+  }
+
+  /** A fresh node. */
+  static async fresh(): Promise<RealNode> {
+    const node = new RealNode(await freePort());
+    await node.start();
+    return node;
+  }
+
+  /** Starts it on its data and waits for the frame that says how to get in. */
+  async start(): Promise<void> {
+    if (!existsSync(BINARY)) {
+      throw new Error(`${BINARY} is missing: run \`cargo build --locked -p node\` first.`);
+    }
+    const child = spawn(BINARY, ["dev", "--data", this.#data, "--port", String(this.#port)]);
+    this.#child = child;
+    this.#said = "";
+    await new Promise<void>((ready, failed) => {
+      const fail = (why: string) => failed(new Error(`the node ${why}:\n${this.#said}`));
+      const timer = setTimeout(() => fail("does not start"), START_MS);
+      const hear = (words: Buffer) => {
+        this.#said += words.toString();
+        if (!this.#said.includes("╯")) return;
+        clearTimeout(timer);
+        ready();
+      };
+      child.stdout.on("data", hear);
+      child.stderr.on("data", hear);
+      child.once("error", ({ message }) => fail(message));
+      child.once("exit", (code) => fail(`ended with ${code}`));
+    });
+    this.demo = JSON.parse(readFileSync(join(this.#data, "demo.json"), "utf8")) as Demo;
+  }
+
+  /** Ends it, politely or not, and waits until it is gone. */
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    child.kill(signal);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  /** Ends it for good, with its data. */
+  async end(): Promise<void> {
+    await this.stop();
+    rmSync(this.#data, { recursive: true, force: true });
+  }
+
+  /** What it printed since it was started. */
+  get said(): string {
+    return this.#said;
+  }
+}
+
+/** A port that is free for TCP and for UDP. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const socket = createSocket("udp4");
+  try {
+    socket.bind(port);
+    await once(socket, "listening");
+    return port;
+  } catch {
+    return await freePort();
+  } finally {
+    socket.close();
+    server.close();
+    await once(server, "close");
+  }
+}
