@@ -48,7 +48,8 @@ fn live_and_die(dir: &Path, engine: Engine, lines: u64, acked: &mut [u64; JOURNA
     }
     // After the kill the rest of the pipe is still read: it was said, so it was acknowledged.
     while said.read_line(&mut line).expect("the pipe is read") > 0 {
-        if let Some((journal, seq)) = line.trim_end().split_once(' ').filter(|_| line.ends_with('\n'))
+        if let Some((journal, seq)) =
+            line.trim_end().split_once(' ').filter(|_| line.ends_with('\n'))
         {
             let journal: usize = journal.parse().unwrap_or_else(|_| panic!("it said {line}"));
             let seq: u64 = seq.parse().expect("a sequence number");
@@ -263,10 +264,8 @@ fn fill_up(engine: Engine, reserve_bytes: u64) {
         }
     };
     println!("{engine}, reserve {reserve_bytes}: {fault}; {} entries", acked.iter().sum::<u64>());
-    let expected = matches!(
-        fault,
-        StorageFault::DiskFull { .. } | StorageFault::EngineStalled { .. }
-    );
+    let expected =
+        matches!(fault, StorageFault::DiskFull { .. } | StorageFault::EngineStalled { .. });
     assert!(expected, "{fault:?}");
     for (journal, head) in acked.iter().enumerate() {
         assert_eq!(ledger.head(&id(journal)), Ok(Seq(*head)), "reads go on");
