@@ -3,10 +3,12 @@
 //! The structs below are made by one macro from one list, so that what `konsil config` prints,
 //! what is read, and what is documented cannot differ. Unknown keys are refused by name.
 
+use protocol::limits::FILE_BYTES;
 use serde::Deserialize;
 use std::{
     fmt::Write as _,
     net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -137,6 +139,8 @@ knobs! {
         file_bytes: u64 = 100 * 1024 * 1024,
         /// Uploads at a time on this node.
         uploads: usize = 32,
+        /// Seconds an upload may be silent before it is broken off.
+        upload_silence_seconds: u64 = 30,
         /// Actors of each kind that stay awake when nobody uses them; each costs about 8 kB.
         actors_awake: usize = 4_000,
         /// Calls at a time on this node.
@@ -187,17 +191,10 @@ impl Config {
         let no = |key, value: u64, remedy| {
             Err(ConfigFault::OutOfBounds { key, value: value.to_string(), remedy })
         };
-        if limits.file_bytes > protocol::limits::FILE_BYTES || limits.file_bytes == 0 {
-            return no("limits.file_bytes", limits.file_bytes, "choose 1 to 2147483648");
-        }
-        if limits.commands_per_second == 0 {
-            return no("limits.commands_per_second", 0, "choose at least 1");
-        }
-        if limits.sign_ins_per_minute == 0 || limits.links_per_minute == 0 {
-            return no("limits.sign_ins_per_minute or links_per_minute", 0, "choose at least 1");
-        }
-        if !(1..=60).contains(&limits.handshake_seconds) {
-            return no("limits.handshake_seconds", limits.handshake_seconds, "choose 1 to 60");
+        for (key, value, bounds, remedy) in limits.bounds() {
+            if !bounds.contains(&value) {
+                return no(key, value, remedy);
+            }
         }
         if !(1 << 20..=1 << 30).contains(&self.storage.segment_bytes) {
             let bytes = self.storage.segment_bytes;
@@ -207,6 +204,42 @@ impl Config {
             return no("tls.certificate and tls.key", 1, "name both files or neither");
         }
         Ok(self)
+    }
+}
+
+/// A knob, its value, what it may be, and that in words.
+type Bound = (&'static str, u64, RangeInclusive<u64>, &'static str);
+
+impl Limits {
+    /// Beyond these a node would serve nobody, or count past what its machine can.
+    fn bounds(&self) -> [Bound; 13] {
+        let (some, life) = ("choose 1 to 1000000", "choose 1 to 8760");
+        let million = || 1..=1_000_000;
+        [
+            ("limits.connections", self.connections as u64, million(), some),
+            (
+                "limits.connections_per_address",
+                self.connections_per_address as u64,
+                million(),
+                some,
+            ),
+            ("limits.handshake_seconds", self.handshake_seconds, 1..=60, "choose 1 to 60"),
+            ("limits.sign_ins_per_minute", self.sign_ins_per_minute.into(), million(), some),
+            ("limits.links_per_minute", self.links_per_minute.into(), million(), some),
+            ("limits.commands_per_second", self.commands_per_second.into(), million(), some),
+            ("limits.file_bytes", self.file_bytes, 1..=FILE_BYTES, "choose 1 to 2147483648"),
+            ("limits.uploads", self.uploads as u64, million(), some),
+            (
+                "limits.upload_silence_seconds",
+                self.upload_silence_seconds,
+                1..=600,
+                "choose 1 to 600",
+            ),
+            ("limits.actors_awake", self.actors_awake as u64, million(), some),
+            ("limits.calls", self.calls as u64, 0..=1_000_000, "choose 0 to 1000000"),
+            ("limits.sign_in_hours", self.sign_in_hours, 1..=8760, life),
+            ("limits.guest_hours", self.guest_hours, 1..=8760, life),
+        ]
     }
 }
 

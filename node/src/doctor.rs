@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::{config::Config, tls};
+use crate::{config::Config, serve, tls};
 
 /// One thing that was looked at.
 #[derive(Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Finding {
 const DAY: i64 = 24 * 3600;
 /// Free bytes below which somebody should look: sixteen segments of the log.
 const FREE_BYTES: u64 = 1 << 30;
+/// Open files beside connections: journals, kept files, uploads.
+const SPARE_FILES: u64 = 512;
 /// 2026-01-01: this program did not exist before.
 const EPOCH_OF_KONSIL: u64 = 1_767_225_600;
 
@@ -35,6 +37,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
         udp("media port", config.listen.media),
         writable(data),
         free(data),
+        descriptors(config),
         version(config),
         clock(),
         certificate(config),
@@ -121,6 +124,15 @@ fn free(data: &Path) -> Finding {
         }
         Err(fault) => finding("disk", false, format!("{}: {fault}", data.display())),
     }
+}
+
+fn descriptors(config: &Config) -> Finding {
+    let (have, wanted) = (serve::descriptors(), config.limits.connections as u64 + SPARE_FILES);
+    let said =
+        format!("{have} may be open, of which connections take up to {}", wanted - SPARE_FILES);
+    let more = ". Raise the limit (systemd: LimitNOFILE, shell: ulimit -n), or lower \
+        limits.connections.";
+    finding("open files", have >= wanted, if have >= wanted { said } else { said + more })
 }
 
 fn version(config: &Config) -> Finding {

@@ -130,15 +130,26 @@ pub fn chance<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Writes a file that only the node's user can read.
+/// Writes a file that only the node's user can read: all of it, or nothing, whatever happens
+/// meanwhile.
 ///
 /// # Errors
 /// When the file exists or the disk says no.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    if path.exists() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is there already"));
+    }
+    let half = path.with_extension("half"); // left by a crash, perhaps
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&half)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    fs::rename(&half, path)?;
+    match path.parent() {
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 fn number(bytes: &[u8]) -> Option<u128> {
@@ -165,6 +176,21 @@ mod tests {
             forged[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(secrets.read_link(&URL_SAFE_NO_PAD.encode(forged)), None);
         }
+    }
+
+    #[test]
+    fn a_private_file_is_whole_and_private_and_never_written_over() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("konsil-private-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for the test");
+        let path = folder.join("signing.key");
+        write_private(&path, b"one").expect("written");
+        assert!(write_private(&path, b"two").is_err());
+        assert_eq!(fs::read(&path).expect("read"), b"one");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&folder).expect("listed").count(), 1, "nothing half is left");
+        fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[test]

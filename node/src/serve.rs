@@ -1,26 +1,31 @@
 //! The listener: TLS only, each connection bounded before it costs anything.
 //!
 //! # Invariants
-//! - **Y1** At most `limits.connections` connections at a time, handshakes included, and
-//!   `limits.connections_per_address` from one network.
+//! - **Y1** At most `limits.connections` connections at a time, handshakes and WebSockets included,
+//!   and `limits.connections_per_address` from one network.
 //! - **Y2** A handshake, and then the first request, take at most `limits.handshake_seconds` each.
 //! - **Y3** Nothing but a redirect is ever said in plain HTTP.
+//! - **Y4** When [`run`] returns, no connection it accepted speaks HTTP any more.
 
 use axum::{Router, extract::connect_info::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
+    pin::{Pin, pin},
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -34,6 +39,10 @@ const HANDSHAKE: u8 = 0x16;
 const PLAIN_BYTES: usize = 2048;
 /// Bytes of request headers.
 const HEADER_BYTES: usize = 16 * 1024;
+/// Descriptors kept for journals, files and uploads: no crowd of connections takes those.
+const RESERVED: u64 = 512;
+/// How long answers under way get to be finished when the node stops.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// What the listener needs.
 pub struct Listener {
@@ -74,17 +83,68 @@ impl Drop for Seat {
     }
 }
 
-/// Accepts until the node stops.
+/// A connection together with its places: whoever holds the one holds the other, so that a
+/// WebSocket, which outlives the HTTP that opened it, goes on being counted (Y1).
+struct Seated {
+    stream: TcpStream,
+    _seat: Seat,
+}
+
+impl AsyncRead for Seated {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Seated {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// What every connection needs to speak.
+#[derive(Clone)]
+struct Speaker {
+    acceptor: TlsAcceptor,
+    routes: Router,
+    patience: Duration,
+    stopping: watch::Receiver<bool>,
+}
+
+/// Accepts until the node stops; then lets answers under way be finished, and cuts the rest.
 pub async fn run(listener: Listener, mut stopping: watch::Receiver<bool>) {
     let Listener { tcp, tls, routes, limits, metrics } = listener;
-    let acceptor = TlsAcceptor::from(tls);
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let crowd = Arc::<Crowd>::default();
     let patience = Duration::from_secs(limits.handshake_seconds);
+    let acceptor = TlsAcceptor::from(tls);
+    let speaker = Speaker { acceptor, routes, patience, stopping: stopping.clone() };
+    let possible = usize::try_from(descriptors().saturating_sub(RESERVED)).unwrap_or(usize::MAX);
+    if possible < limits.connections {
+        tracing::warn!(possible, "fewer connections than configured: see `konsil doctor`");
+    }
+    let places = Arc::new(Semaphore::new(limits.connections.min(possible.max(1))));
+    let crowd = Arc::<Crowd>::default();
+    let mut spoken = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = tcp.accept() => accepted,
-            _ = stopping.wait_for(|stop| *stop) => return,
+            Some(_) = spoken.join_next() => continue,
+            _ = stopping.wait_for(|stop| *stop) => break,
         };
         let (stream, from) = match accepted {
             Ok(accepted) => accepted,
@@ -98,13 +158,26 @@ pub async fn run(listener: Listener, mut stopping: watch::Receiver<bool>) {
         let Some(seat) = enter(&crowd, &places, &metrics, from.ip(), &limits) else {
             continue; // closed at once: Y1
         };
-        let (acceptor, routes) = (acceptor.clone(), routes.clone());
-        tokio::spawn(async move {
-            let _seat = seat;
+        let stream = Seated { stream, _seat: seat };
+        let speaker = speaker.clone();
+        spoken.spawn(async move {
             // What ends a connection early is its own affair; figures count the rest.
-            let _ = connection(stream, from, acceptor, routes, patience).await;
+            let _ = connection(stream, from, speaker).await;
         });
     }
+    drop(tcp); // nobody new
+    let last = async { while spoken.join_next().await.is_some() {} };
+    // Y4: an answer that nobody takes is not waited for.
+    let _ = timeout(GRACE, last).await;
+    spoken.shutdown().await;
+}
+
+/// Asks the machine for as many descriptors as it allows this process, and says how many it has.
+pub fn descriptors() -> u64 {
+    let now = getrlimit(Resource::Nofile);
+    // Where the machine says no, what there is must do.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, ..now.clone() });
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 fn enter(
@@ -126,31 +199,38 @@ fn enter(
     Some(Seat { crowd: crowd.clone(), from, metrics: metrics.clone(), _place: place })
 }
 
-async fn connection(
-    stream: TcpStream,
-    from: SocketAddr,
-    acceptor: TlsAcceptor,
-    routes: Router,
-    patience: Duration,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut first = [0];
-    let seen = timeout(patience, stream.peek(&mut first)).await??;
-    if seen == 0 {
-        return Ok(());
+async fn connection(mut stream: Seated, from: SocketAddr, speaker: Speaker) -> io::Result<()> {
+    let mut stopping = speaker.stopping.clone();
+    let patience = speaker.patience;
+    stream.stream.set_nodelay(true)?;
+    let handshake = async {
+        let mut first = [0];
+        let seen = timeout(patience, stream.stream.peek(&mut first)).await??;
+        if seen == 0 {
+            return Ok(None);
+        }
+        if first[0] != HANDSHAKE {
+            timeout(patience, redirect(&mut stream.stream)).await??;
+            return Ok(None);
+        }
+        Ok(Some(timeout(patience, speaker.acceptor.accept(stream)).await??)) // Y2
+    };
+    let shaken: io::Result<_> = tokio::select! {
+        shaken = handshake => shaken,
+        _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+    };
+    match shaken? {
+        Some(stream) => speak(stream, from, speaker.routes, patience, stopping).await,
+        None => Ok(()),
     }
-    if first[0] != HANDSHAKE {
-        return timeout(patience, redirect(stream)).await?;
-    }
-    let stream = timeout(patience, acceptor.accept(stream)).await??; // Y2
-    speak(stream, from, routes, patience).await
 }
 
 async fn speak(
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Seated>,
     from: SocketAddr,
     routes: Router,
     patience: Duration,
+    mut stopping: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(from));
@@ -162,11 +242,17 @@ async fn speak(
         .max_buf_size(HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
+    let mut spoken = pin!(spoken);
+    tokio::select! {
+        ended = spoken.as_mut() => return ended.map_err(io::Error::other),
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+    spoken.as_mut().graceful_shutdown(); // what was asked is answered: Y4
     spoken.await.map_err(io::Error::other)
 }
 
 /// Y3: sends a browser that came by plain HTTP to the same place over HTTPS.
-async fn redirect(mut stream: TcpStream) -> io::Result<()> {
+async fn redirect(stream: &mut TcpStream) -> io::Result<()> {
     let mut seen = Vec::with_capacity(PLAIN_BYTES);
     while seen.len() < PLAIN_BYTES && !seen.windows(4).any(|four| four == b"\r\n\r\n") {
         if stream.read_buf(&mut seen).await? == 0 {

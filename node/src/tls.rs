@@ -77,6 +77,11 @@ fn make(tls: &Tls, certificate: &Path, key: &Path) -> Result<(), TlsFault> {
     let made = rcgen::generate_simple_self_signed(tls.names.clone())?;
     let write = |path: &Path, text: String| -> io::Result<()> {
         std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+        // One of a pair whose other half was removed, or never written: both are made anew.
+        match std::fs::remove_file(path) {
+            Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
+            _ => {}
+        }
         write_private(path, text.as_bytes())
     };
     // The key first: a certificate without its key would look like the operator's own mistake.

@@ -152,6 +152,25 @@ pub async fn enter(
 pub async fn session_of(gate: &Gate, headers: &HeaderMap) -> Result<(Caller, Origin), Not> {
     let cookie = cookie_of(headers).ok_or_else(Not::unknown)?;
     let (tenant, session) = gate.secrets.read_cookie(cookie).ok_or_else(Not::unknown)?;
+    let Known { by, origin, .. } = known(gate, tenant, session).await?;
+    Ok((by, origin))
+}
+
+/// A session that is worth something now.
+pub struct Known {
+    /// Who it is.
+    pub by: Caller,
+    /// How the session came to be.
+    pub origin: Origin,
+    /// Until when it, and the link it came by, are good.
+    pub until: Time,
+}
+
+/// What is known of a session whose cookie this node signed.
+///
+/// # Errors
+/// As [`session_of`].
+pub async fn known(gate: &Gate, tenant: TenantId, session: SessionId) -> Result<Known, Not> {
     let (key, node) = (Key::Session(session), Caller::node(tenant));
     gate.house.sessions.ask(key, node, session::Input::Resume).await?;
     let look = move |it: &session::Session| {
@@ -159,11 +178,11 @@ pub async fn session_of(gate: &Gate, headers: &HeaderMap) -> Result<(Caller, Ori
     };
     let view = gate.house.sessions.look(key, look).await?;
     let view = view.map_err(|why| Not::refused(Refusal::Session { why }))?;
-    let SessionView { person, role, origin, .. } = view;
+    let SessionView { person, role, origin, mut until, .. } = view;
     if let Origin::Link { link, .. } = origin {
-        link_opens(gate, tenant, link).await?;
+        until = until.min(link_opens(gate, tenant, link).await?.until);
     }
-    Ok((Caller { tenant, person, session, role }, origin))
+    Ok(Known { by: Caller { tenant, person, session, role }, origin, until })
 }
 
 /// Refuses what a page of another site sent: browsers name the origin on every POST and socket.
@@ -195,8 +214,10 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody").unwrap_or_defa
 
 async fn check(gate: &Gate, password: String, secret: String) -> Result<bool, Not> {
     let busy = |_| Not::faulted(Fault::Busy);
-    let _turn = gate.password_checks.acquire().await.map_err(|_| Not::faulted(Fault::Stopping))?;
+    let turn = gate.password_checks.clone().acquire_owned().await;
+    let turn = turn.map_err(|_| Not::faulted(Fault::Stopping))?;
     let checked = tokio::task::spawn_blocking(move || {
+        let _turn = turn; // kept to the end of the check, also when the browser has gone away
         Argon2::default().verify_password(password.as_bytes(), secret.as_str()).is_ok()
     });
     checked.await.map_err(busy)

@@ -50,6 +50,17 @@ impl Not {
         Self(StatusCode::TOO_MANY_REQUESTS, Reply::Faulted { fault: Fault::Busy })
     }
 
+    /// The body is longer than any form.
+    pub fn too_large() -> Self {
+        let refusal = Refusal::File { why: FileRefusal::TooLarge };
+        Self::refused(refusal)
+    }
+
+    /// The body does not arrive.
+    pub fn too_slow() -> Self {
+        Self(StatusCode::REQUEST_TIMEOUT, Reply::Faulted { fault: Fault::Timeout })
+    }
+
     /// Whether it is the session, or the link it came by, that is worth nothing.
     pub fn is_session(&self) -> bool {
         matches!(self.1, Reply::Refused { .. })

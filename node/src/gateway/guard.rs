@@ -1,12 +1,24 @@
 //! Rates per address: one stranger must not spend this node's strength.
 
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
+    time::Duration,
 };
+use tokio::time::timeout;
 
+use super::{Shared, bodies::Not};
 use crate::config::Limits;
+
+/// Bytes of a JSON body under `/api`.
+const BODY_BYTES: usize = 16 * 1024;
 
 /// The rates of this node.
 pub struct Guards {
@@ -41,6 +53,18 @@ impl Guards {
     pub fn forget_quiet(&self) {
         self.sign_ins.retain_recent();
         self.links.retain_recent();
+    }
+}
+
+/// Takes a small body in whole before anything is done, within the time of a handshake: a form that
+/// arrives byte by byte costs a connection that long, and no more.
+pub async fn whole(State(gate): State<Shared>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let patience = Duration::from_secs(gate.limits.handshake_seconds);
+    match timeout(patience, to_bytes(body, BODY_BYTES)).await {
+        Err(_) => Not::too_slow().into_response(),
+        Ok(Err(_)) => Not::too_large().into_response(), // or broken off, and then nobody reads this
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
     }
 }
 

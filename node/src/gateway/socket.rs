@@ -6,6 +6,9 @@
 //! - **W3** At most `limits::FRAMES_IN_FLIGHT` frames are sent and not acknowledged; then the
 //!   outbox fills, and the socket is cut as slow.
 //! - **W4** A socket that ends, in whatever way, watches nothing any more.
+//! - **W5** A socket does not outlive its session, its link or the node, nor a browser that takes
+//!   nothing for [`SILENT`], not even in the middle of a frame.
+//! - **W6** Every frame up that brings nothing new counts against the rate.
 
 use actors::{
     handle::{No, Watch},
@@ -30,78 +33,45 @@ use futures_util::{
     stream::{FuturesUnordered, SplitSink, SplitStream},
 };
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use parking_lot::Mutex;
 use protocol::{
     caller::Caller,
     codec,
     frame::{Cut, Refusal, Reply, ToBrowser, ToNode, Topic},
-    id::{LinkId, Seq, SessionId},
+    id::{LinkId, Seq},
     key::Key,
     limits,
     session::Origin,
+    time::Time,
     version,
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    num::NonZeroU32,
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{collections::BTreeMap, num::NonZeroU32, pin::Pin, time::Duration};
 use tokio::{
     sync::{broadcast, watch},
-    time::Instant,
+    time::{Instant, Sleep},
 };
 
+pub use super::tabs::PerSession;
 use super::{
     Gate, Shared, ask,
-    auth::{name_of, same_site, session_of},
+    auth::{self, Known, name_of, same_site, session_of},
     bodies::{Not, reply_of},
+    tabs::Open,
 };
 
 /// How long a socket may wait with its hello.
 const HELLO_IN: Duration = Duration::from_secs(10);
 /// Asks of one socket under way at a time.
 const ASKS: usize = 64;
-/// A quiet socket is pinged after this long, and is dead after twice as long.
+/// A quiet socket is pinged after this long.
 const PING: Duration = Duration::from_secs(25);
+/// A socket from which nothing is heard, or which takes nothing, is dead after this long.
+const SILENT: Duration = Duration::from_secs(50);
 /// How long a cut socket has to take its farewell.
 const FAREWELL_IN: Duration = Duration::from_secs(2);
 /// Bytes read ahead per socket, allocated for each.
 const READ_AHEAD: usize = 4 * 1024;
-
-/// Outboxes of each session's sockets, to bound and to cut them.
-#[derive(Default)]
-pub struct PerSession(Mutex<HashMap<SessionId, Vec<Outbox>>>);
-
-impl PerSession {
-    fn enter(&self, session: SessionId, outbox: &Outbox) -> bool {
-        let mut all = self.0.lock();
-        let mine = all.entry(session).or_default();
-        mine.retain(Outbox::is_open);
-        let room = mine.len() < limits::SOCKETS_PER_SESSION;
-        if room {
-            mine.push(outbox.clone());
-        }
-        room
-    }
-
-    fn leave(&self, session: SessionId) {
-        let mut all = self.0.lock();
-        if let Some(mine) = all.get_mut(&session) {
-            mine.retain(Outbox::is_open);
-            if mine.is_empty() {
-                all.remove(&session);
-            }
-        }
-    }
-
-    /// Ends every socket of a session that is over.
-    pub fn cut(&self, session: SessionId) {
-        for outbox in self.0.lock().get(&session).into_iter().flatten() {
-            outbox.cut(Cut::SessionOver);
-        }
-    }
-}
+/// Bytes gathered before they are written; grown only when used.
+const WRITE_AHEAD: usize = 16 * 1024;
 
 /// `GET /ws`
 ///
@@ -119,12 +89,14 @@ pub async fn upgrade(
     same_site(&headers)?;
     let ws = ws
         .read_buffer_size(READ_AHEAD)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_AHEAD) // a burst of frames is one TLS record, one system call
         .max_write_buffer_size(limits::OUTBOX_BYTES)
         .max_message_size(limits::FRAME_UP_BYTES)
         .max_frame_size(limits::FRAME_UP_BYTES);
     Ok(match known {
-        Ok((by, origin)) => ws.on_upgrade(move |socket| live(gate, by, origin, socket)),
+        Ok((by, origin)) => {
+            ws.on_upgrade(async move |socket| live(&gate, by, origin, socket).await)
+        }
         Err(no) => {
             let why = if no.is_session() { Cut::SessionOver } else { Cut::Stopping };
             ws.on_upgrade(async move |socket| farewell(&mut socket.split().0, why).await)
@@ -132,19 +104,41 @@ pub async fn upgrade(
     })
 }
 
-async fn live(gate: Shared, by: Caller, origin: Origin, socket: WebSocket) {
-    gate.open_sockets.fetch_add(1, Ordering::Relaxed);
+async fn live(gate: &Shared, by: Caller, origin: Origin, socket: WebSocket) {
+    let _open = Open::count(&gate.open_sockets);
     let (outbox, outgoing) = outbox();
-    let why = if gate.sockets.enter(by.session, &outbox) {
-        Life::new(&gate, by, origin, outbox.clone()).run(socket, outgoing).await
-    } else {
-        farewell(&mut socket.split().0, Cut::TooMany).await;
-        Cut::TooMany
+    let why = match gate.sockets.enter(by.session, &outbox) {
+        Some(_place) => Life::new(gate, by, origin, outbox).run(socket, outgoing).await,
+        None => {
+            farewell(&mut socket.split().0, Cut::TooMany).await;
+            Cut::TooMany
+        }
     };
-    drop(outbox);
-    gate.sockets.leave(by.session);
-    gate.open_sockets.fetch_sub(1, Ordering::Relaxed);
     gate.metrics.cut(why);
+}
+
+/// Everything that ends a socket from outside (W5).
+struct Ends {
+    cut: CutWatch,
+    stopping: watch::Receiver<bool>,
+    over: Pin<Box<Sleep>>,
+}
+
+impl Ends {
+    fn new(gate: &Gate, outgoing: &Outgoing, until: Time) -> Self {
+        let left = Duration::from_millis(until.since(gate.house.now()).ms());
+        let over = Box::pin(tokio::time::sleep(left));
+        Self { cut: outgoing.watch_cut(), stopping: gate.stopping.clone(), over }
+    }
+
+    async fn came(&mut self) -> Cut {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stopping) => Cut::Stopping,
+            why = self.cut.cut() => why,
+            () = &mut self.over => Cut::SessionOver,
+        }
+    }
 }
 
 /// What is known of one socket while it lives.
@@ -181,7 +175,10 @@ impl<'a> Life<'a> {
         let mut cuts = self.gate.house.cuts(); // before the hello, so that none is missed
         let (mut down, mut up) = socket.split();
         let why = match tokio::time::timeout(HELLO_IN, self.hello(&mut up)).await {
-            Ok(Ok(())) => self.serve(&mut up, &mut down, &mut outgoing, &mut cuts).await,
+            Ok(Ok(until)) => {
+                let ends = Ends::new(self.gate, &outgoing, until);
+                self.serve(&mut up, &mut down, &mut outgoing, ends, &mut cuts).await
+            }
             Ok(Err(why)) => why,
             Err(_) => Cut::Version, // W1
         };
@@ -193,7 +190,8 @@ impl<'a> Life<'a> {
         why
     }
 
-    async fn hello(&mut self, up: &mut SplitStream<WebSocket>) -> Result<(), Cut> {
+    /// Takes the hello, and says until when the session lives.
+    async fn hello(&mut self, up: &mut SplitStream<WebSocket>) -> Result<Time, Cut> {
         let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
         let Message::Text(text) = first else { return Err(Cut::Version) };
         match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {
@@ -202,6 +200,9 @@ impl<'a> Life<'a> {
             Err(_) => return Err(Cut::Malformed),
         }
         let Caller { tenant, person, session, role } = self.by;
+        // Asked once more: it may have ended after the handshake and before anybody listened.
+        let over = |no: Not| if no.is_session() { Cut::SessionOver } else { Cut::Stopping };
+        let Known { until, .. } = auth::known(self.gate, tenant, session).await.map_err(over)?;
         let name = name_of(self.gate, tenant, person).await.map_err(|_| Cut::Stopping)?;
         let case = match self.origin {
             Origin::Link { case, .. } => Some(case),
@@ -219,7 +220,7 @@ impl<'a> Life<'a> {
             node,
             now,
         }));
-        Ok(())
+        Ok(until)
     }
 
     async fn serve(
@@ -227,12 +228,10 @@ impl<'a> Life<'a> {
         up: &mut SplitStream<WebSocket>,
         down: &mut SplitSink<WebSocket, Message>,
         outgoing: &mut Outgoing,
+        mut ends: Ends,
         cuts: &mut broadcast::Receiver<LinkId>,
     ) -> Cut {
-        let gate = self.gate;
         let mut asks: Asks<'a> = FuturesUnordered::new();
-        let mut cut = outgoing.watch_cut();
-        let mut stopping = gate.stopping.clone();
         let mut heard = Instant::now();
         let mut ping = tokio::time::interval_at(heard + PING, PING);
         loop {
@@ -240,15 +239,14 @@ impl<'a> Life<'a> {
             let may_send = self.sent - self.acked < limits::FRAMES_IN_FLIGHT as u64; // W3
             tokio::select! {
                 biased;
-                () = stopped(&mut stopping) => return Cut::Stopping,
+                why = ends.came() => return why,
                 link = cuts.recv() => if self.is_cut_by(link) { return Cut::SessionOver },
                 frame = outgoing.next(), if may_send => match frame {
-                    Ok(frame) => if let Err(why) = self.send(down, outgoing, &mut cut, frame).await {
+                    Ok(frame) => if let Err(why) = self.send(down, outgoing, &mut ends, frame).await {
                         return why;
                     },
                     Err(why) => return why,
                 },
-                why = cut.cut(), if !may_send => return why,
                 Some(done) = asks.next() => self.done(done),
                 message = up.next(), if may_read => {
                     heard = Instant::now();
@@ -258,11 +256,11 @@ impl<'a> Life<'a> {
                     }
                 }
                 _ = ping.tick() => {
-                    if heard.elapsed() > PING * 2 {
+                    if heard.elapsed() > SILENT {
                         return Cut::Slow;
                     }
-                    if down.send(Message::Ping(Bytes::new())).await.is_err() {
-                        return Cut::Slow;
+                    if let Err(why) = taken(down.send(Message::Ping(Bytes::new())), &mut ends).await {
+                        return why;
                     }
                 }
             }
@@ -270,30 +268,24 @@ impl<'a> Life<'a> {
     }
 
     /// Sends a frame and whatever else waits, so that one flush carries many. A browser that
-    /// takes nothing for so long that its outbox overflows is cut even in the middle of a frame.
+    /// takes nothing is cut even in the middle of a frame (W5).
     async fn send(
         &mut self,
         down: &mut SplitSink<WebSocket, Message>,
         outgoing: &mut Outgoing,
-        cut: &mut CutWatch,
+        ends: &mut Ends,
         frame: Bytes,
     ) -> Result<(), Cut> {
         let mut next = Some(frame);
         while let Some(frame) = next.take() {
             let text = Utf8Bytes::try_from(frame).map_err(|_| Cut::Malformed)?;
-            tokio::select! {
-                fed = down.feed(Message::Text(text)) => fed.map_err(|_| Cut::Slow)?,
-                why = cut.cut() => return Err(why),
-            }
+            taken(down.feed(Message::Text(text)), ends).await?;
             self.sent += 1;
             if self.sent - self.acked < limits::FRAMES_IN_FLIGHT as u64 {
                 next = outgoing.next().now_or_never().transpose()?;
             }
         }
-        tokio::select! {
-            flushed = down.flush() => flushed.map_err(|_| Cut::Slow),
-            why = cut.cut() => Err(why),
-        }
+        taken(down.flush(), ends).await
     }
 
     fn read(
@@ -311,11 +303,11 @@ impl<'a> Life<'a> {
         };
         let frame = codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text);
         match frame.map_err(|_| Cut::Malformed)? {
-            ToNode::Ack { frames } => {
-                self.acked = self.acked.max(u64::from(frames)).min(self.sent);
-                return Ok(());
+            ToNode::Ack { frames } if self.sent.min(frames.into()) > self.acked => {
+                self.acked = self.sent.min(frames.into());
             }
             _ if self.rate.check().is_err() => return Err(Cut::Flood),
+            ToNode::Ack { .. } => {} // W6: of nothing new
             ToNode::Hello { .. } => return Err(Cut::Malformed),
             ToNode::Watch { topic, after } => self.watch(topic, after, asks)?,
             ToNode::Unwatch { topic } => {
@@ -338,7 +330,8 @@ impl<'a> Life<'a> {
     }
 
     fn watch(&mut self, topic: Topic, after: Seq, asks: &mut Asks<'a>) -> Result<(), Cut> {
-        if self.watches.len() >= limits::TOPICS_PER_SOCKET {
+        let again = self.watches.contains_key(&topic);
+        if !again && self.watches.len() >= limits::TOPICS_PER_SOCKET {
             return Err(Cut::TooMany);
         }
         let id = self.gate.house.watch_id();
@@ -400,6 +393,20 @@ impl<'a> Life<'a> {
             (Origin::Link { .. }, Err(_)) => true,
             (Origin::SignIn {}, _) => false,
         }
+    }
+}
+
+/// Waits until the other side has taken what was written, or something ends the socket.
+async fn taken(
+    written: impl Future<Output = Result<(), axum::Error>>,
+    ends: &mut Ends,
+) -> Result<(), Cut> {
+    tokio::select! {
+        taken = tokio::time::timeout(SILENT, written) => match taken {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Cut::Slow),
+        },
+        why = ends.came() => Err(why),
     }
 }
 

@@ -4,6 +4,8 @@
 //! - **N1** Bytes are hashed as they arrive and served only when they still match.
 //! - **N2** Whatever a file claims to be, a browser runs none of it: only plain pictures are shown,
 //!   everything else is a download, and both are sandboxed.
+//! - **N3** A body that did not arrive whole leaves no content and no record.
+//! - **N4** An upload that is silent or trickles gives its place to another.
 
 use actors::file::{self, Kept};
 use axum::{
@@ -22,13 +24,16 @@ use protocol::{
     key::Key,
 };
 use serde::Deserialize;
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 use storage::{
     content::ContentId,
     fault::StorageFault,
     files::{Content, Files},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Gate, Shared, ask,
@@ -40,6 +45,8 @@ use super::{
 const PIECES: usize = 8;
 /// Bytes read from the disk at a time.
 const READ: usize = 256 * 1024;
+/// Bytes per second that an upload brings at least, over its whole length.
+const PACE: u64 = 4 * 1024;
 /// Bytes looked at to tell what a file is.
 const SNIFF: usize = 4096;
 
@@ -97,47 +104,69 @@ pub async fn fetch(
     Ok(served(&view, opened, range))
 }
 
+/// What goes to the thread that writes. A body that ends without [`Piece::End`] broke off.
+enum Piece {
+    Bytes(axum::body::Bytes),
+    End,
+}
+
 /// Takes the body in, piece by piece, on a thread that may wait for the disk.
+///
+/// When this future is dropped, because the browser went away, the channel closes without an end,
+/// and the writer drops what it has: no content without its whole body (N3).
 async fn receive(gate: &Gate, body: Body) -> Result<(ContentId, String), Not> {
-    let max = gate.limits.file_bytes;
-    let (pieces, mut arriving) = mpsc::channel::<axum::body::Bytes>(PIECES);
-    let files = gate.files.clone();
-    let writer = tokio::task::spawn_blocking(move || {
-        let mut upload = files.begin(max)?;
-        let mut head: Vec<u8> = Vec::with_capacity(SNIFF);
-        while let Some(piece) = arriving.blocking_recv() {
-            let missing = SNIFF.saturating_sub(head.len()).min(piece.len());
-            head.extend_from_slice(&piece[..missing]);
-            upload.write(&piece)?;
-        }
-        let media_type = sniff(&head);
-        Ok((upload.finish()?, media_type))
-    });
+    let (pieces, arriving) = mpsc::channel::<Piece>(PIECES);
+    let (files, max) = (gate.files.clone(), gate.limits.file_bytes);
+    let writer = tokio::task::spawn_blocking(move || write(&files, max, arriving));
+    let silence = Duration::from_secs(gate.limits.upload_silence_seconds);
+    let begun = Instant::now();
     let mut stream = body.into_data_stream();
     let mut total = 0u64;
-    while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(|_| Not::faulted(Fault::Timeout));
-        let piece = match piece {
-            Ok(piece) => piece,
-            Err(no) => {
-                writer.abort(); // a body that broke off is no file
-                return Err(no);
-            }
+    let gone = |_| Not::faulted(Fault::Timeout);
+    loop {
+        let slowest = begun + silence + Duration::from_secs(total / PACE);
+        let until = slowest.min(Instant::now() + silence); // N4
+        let piece = match timeout_at(until, stream.next()).await.map_err(|_| Not::too_slow())? {
+            Some(piece) => piece.map_err(gone)?, // broken off
+            None => break,
         };
         total += piece.len() as u64;
         if total > max {
             return Err(refused(FileRefusal::TooLarge));
         }
-        if pieces.send(piece).await.is_err() {
+        if pieces.send(Piece::Bytes(piece)).await.is_err() {
             break; // the writer failed and says why below
         }
     }
-    drop(pieces);
     if total == 0 {
         return Err(refused(FileRefusal::Empty));
     }
+    // A writer that failed hears no end, and has its own say below.
+    let _ = pieces.send(Piece::End).await;
     let written = writer.await.map_err(|_| Not::faulted(Fault::Disk))?;
-    written.map_err(|fault: StorageFault| disk(&fault))
+    let whole = written.map_err(|fault: StorageFault| disk(&fault))?;
+    whole.ok_or_else(|| Not::faulted(Fault::Timeout))
+}
+
+/// Writes what arrives; nothing when it broke off, and then nothing is left of it.
+fn write(
+    files: &Files,
+    max: u64,
+    mut arriving: mpsc::Receiver<Piece>,
+) -> Result<Option<(ContentId, String)>, StorageFault> {
+    let mut upload = files.begin(max)?;
+    let mut head: Vec<u8> = Vec::with_capacity(SNIFF);
+    loop {
+        match arriving.blocking_recv() {
+            Some(Piece::Bytes(piece)) => {
+                let missing = SNIFF.saturating_sub(head.len()).min(piece.len());
+                head.extend_from_slice(&piece[..missing]);
+                upload.write(&piece)?;
+            }
+            Some(Piece::End) => return Ok(Some((upload.finish()?, sniff(&head)))),
+            None => return Ok(None), // N3
+        }
+    }
 }
 
 async fn keep(
