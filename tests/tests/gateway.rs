@@ -1,0 +1,11 @@
+//! The gateway, from outside: a whole node in this process, over real TLS.
+//!
+//! One file per question a stranger would ask of it. Costs are asserted on counts and bytes,
+//! never on time.
+
+mod gateway {
+    pub(super) mod journeys;
+    pub(super) mod keys;
+    pub(super) mod resume;
+    pub(super) mod stage;
+}
