@@ -12,7 +12,7 @@ use std::{
     marker::PhantomData,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 use storage::ledger::Ledger;
@@ -39,6 +39,7 @@ pub struct Cast<M: Part> {
     awake_max: usize,
     ticks: AtomicU64,
     deaths: AtomicUsize,
+    stopped: AtomicBool,
 }
 
 /// One key's place: its present life, and what outlives lives.
@@ -75,6 +76,7 @@ impl<M: Part> Cast<M> {
             awake_max,
             ticks: AtomicU64::new(0),
             deaths: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
         });
         drop(me.set(Arc::downgrade(&cast)));
         Ok(cast)
@@ -178,6 +180,7 @@ impl<M: Part> Cast<M> {
 
     /// Ends every life; what is in mailboxes is not answered.
     pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         for slot in self.slots.lock().values() {
             if let Some((handle, _)) = slot.life.get() {
                 handle.stop();
@@ -243,6 +246,9 @@ impl<M: Part> Cast<M> {
 
     /// A life ended. The slot is replaced by one without a life but with its watchers and deaths.
     fn died(self: &Arc<Self>, who: ActorId, why: &str) {
+        if self.stopped.load(Ordering::Relaxed) {
+            return; // ended on purpose: there is no next life
+        }
         let mut slots = self.slots.lock();
         let found = slots.iter().find(|(_, slot)| slot.life.get().is_some_and(|it| it.1 == who));
         let Some((&key, slot)) = found else { return }; // it fell asleep
