@@ -16,7 +16,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::effect::Effect;
+use crate::{effect::Effect, text::is_name};
 
 /// Everything that can happen to a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +61,7 @@ impl Machine for File {
         use FileRefusal as No;
         match (input, &self.kept) {
             _ if by.role == Role::Administrator => plan.refuse(No::NotForAdministrators),
-            (Input::Keep(new), _) if !is_name(&new.name) => plan.refuse(No::BadName),
+            (Input::Keep(new), _) if !is_file_name(&new.name) => plan.refuse(No::BadName),
             (Input::Keep(new), _) if new.bytes == 0 => plan.refuse(No::Empty),
             (Input::Keep(new), _) if new.bytes > limits::FILE_BYTES => plan.refuse(No::TooLarge),
             (Input::Keep(new), None) => plan.keep(FileEvent::Kept {
@@ -144,9 +144,7 @@ impl File {
     }
 }
 
-/// A name is shown, never used as a path; control characters and slashes are refused all the same.
-fn is_name(name: &str) -> bool {
-    !name.trim().is_empty()
-        && name.chars().count() <= limits::FILE_NAME_CHARS
-        && !name.contains(|c: char| c.is_control() || c == '/' || c == '\\')
+/// A name is shown, never used as a path; slashes are refused all the same.
+fn is_file_name(name: &str) -> bool {
+    is_name(name, limits::FILE_NAME_CHARS) && !name.contains(['/', '\\'])
 }

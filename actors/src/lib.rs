@@ -28,6 +28,7 @@ pub mod session;
 pub mod shell;
 pub mod supervisor;
 pub mod tenant;
+mod text;
 #[cfg(test)]
 mod trial;
 pub mod vault;

@@ -34,6 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     effect::{Ask, Effect, MediaOrder},
     media,
+    text::fits,
 };
 
 /// Everything that can happen to a room.
@@ -529,10 +530,6 @@ fn subject(event: &RoomEvent) -> Option<SessionId> {
         | RoomEvent::Unmuted { session } => Some(*session),
         _ => None,
     }
-}
-
-fn fits(text: &str, chars_max: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= chars_max
 }
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::effect::{Ask, Effect};
+use crate::{
+    effect::{Ask, Effect},
+    text::fits,
+};
 
 /// Everything that can happen to a tenant.
 #[derive(Debug, Clone, PartialEq)]
@@ -310,10 +313,6 @@ fn found(tenant: TenantId, case: CaseId, expert: PersonId, customer: PersonId) -
         Effect::Ask(Ask::OpenRoom { case, lead: expert, tenant }),
         Effect::Ask(Ask::OpenConversation { case, people: vec![expert, customer], tenant }),
     ]
-}
-
-fn fits(text: &str, chars_max: usize) -> bool {
-    !text.trim().is_empty() && text.chars().count() <= chars_max
 }
 
 #[cfg(test)]

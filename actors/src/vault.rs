@@ -18,7 +18,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::effect::Effect;
+use crate::{effect::Effect, text::is_name};
 
 /// Everything that can happen to a vault.
 #[derive(Clone, PartialEq)]
@@ -80,7 +80,9 @@ impl Machine for Vault {
         use VaultRefusal as No;
         match input {
             _ if by.role != Role::Node => plan.refuse(No::NotAllowed),
-            Input::Name { name, .. } if !is_name(&name) => plan.refuse(No::BadName),
+            Input::Name { name, .. } if !is_name(&name, limits::NAME_CHARS) => {
+                plan.refuse(No::BadName)
+            }
             Input::Name { person, role, name } => match self.persons.get(&person) {
                 None => plan.keep(VaultEvent::Registered { person, role, name }),
                 Some(known) if known.name != name => {
@@ -88,7 +90,9 @@ impl Machine for Vault {
                 }
                 Some(_) => {}
             },
-            Input::Enroll { login, .. } if !is_login(&login) => plan.refuse(No::BadName),
+            Input::Enroll { login, .. } if !is_name(&login, limits::LOGIN_CHARS) => {
+                plan.refuse(No::BadName)
+            }
             Input::Enroll { person, .. } if !self.persons.contains_key(&person) => {
                 plan.refuse(No::NotFound);
             }
@@ -149,16 +153,6 @@ impl Vault {
 /// Sign-in names are compared without regard to case and surrounding space.
 fn key_of(login: &str) -> String {
     login.trim().to_lowercase()
-}
-
-fn is_name(name: &str) -> bool {
-    !name.trim().is_empty()
-        && name.chars().count() <= limits::NAME_CHARS
-        && !name.chars().any(char::is_control)
-}
-
-fn is_login(login: &str) -> bool {
-    !login.trim().is_empty() && login.chars().count() <= limits::LOGIN_CHARS
 }
 
 #[cfg(test)]
