@@ -21,6 +21,12 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// The media loop, alone: packets forwarded per CPU second.
+    Media {
+        /// Handed to `media_bench`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// A node of this machine under simulated people.
     Load {
         /// A plan of loadtest/plans, without `.toml`; all but the short one when not given.
@@ -37,6 +43,13 @@ impl Bench {
                 let mut bench = cargo(bench);
                 bench.args(["bench_storage", "--"]).args(args);
                 step("bench_storage", &mut bench)
+            }
+            Self::Media { args } => {
+                let bench =
+                    ["run", "--release", "--locked", "-p", "node", "--example", "media_bench"];
+                let mut bench = cargo(bench);
+                bench.arg("--").args(args);
+                step("media_bench", &mut bench)
             }
             Self::Load { plan: Some(plan) } => load(Profile::Release, &plan),
             Self::Load { plan: None } => {
