@@ -6,6 +6,7 @@ use node::{config::Config, dev, doctor, node::Node};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    process::ExitCode,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -52,7 +53,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        // For an operator: what went wrong and what to do, not where in the program it was seen.
+        Err(fault) => {
+            eprintln!("konsil: {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,node=info,rtc_dtls=error"));
@@ -80,7 +92,10 @@ async fn main() -> Result<()> {
         Command::Doctor { config } => {
             let findings = doctor::examine(&Config::read(config.as_deref())?);
             println!("{}", doctor::report(&findings));
-            if findings.iter().all(|it| it.well) { Ok(()) } else { std::process::exit(1) }
+            if !findings.iter().all(|it| it.well) {
+                bail!("see above; nothing was changed");
+            }
+            Ok(())
         }
     }
 }
