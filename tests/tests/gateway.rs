@@ -4,8 +4,14 @@
 //! never on time.
 
 mod gateway {
+    pub(super) mod crowd;
+    pub(super) mod door;
+    pub(super) mod figures;
+    pub(super) mod files;
+    pub(super) mod hostile;
     pub(super) mod journeys;
     pub(super) mod keys;
     pub(super) mod resume;
+    pub(super) mod slow;
     pub(super) mod stage;
 }

@@ -5,7 +5,7 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Shared;
 
@@ -30,9 +30,14 @@ pub async fn figures(
     State(gate): State<Shared>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
 ) -> Result<impl IntoResponse, StatusCode> {
-    if !from.ip().to_canonical().is_loopback() {
+    if !is_near(from.ip()) {
         return Err(StatusCode::NOT_FOUND);
     }
     let text = gate.metrics.text(&gate.sources()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+}
+
+/// Whether a caller is on this machine.
+pub fn is_near(from: IpAddr) -> bool {
+    from.to_canonical().is_loopback()
 }

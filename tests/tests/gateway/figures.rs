@@ -1,0 +1,60 @@
+//! Health and figures, as operators and their machines read them.
+
+use super::stage::Stage;
+use node::gateway::health::is_near;
+use std::collections::BTreeMap;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_well_formed_and_for_this_machine_only() {
+    let stage = Stage::start().await;
+    let browser = stage.expert().await;
+    let _socket = browser.socket().await;
+    let answer = browser.get("/metrics").await;
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+    let text = answer.text();
+    let mut kinds = BTreeMap::new();
+    let mut helped = Vec::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').expect("a name and a kind");
+            assert!(kinds.insert(name, kind).is_none(), "{name} twice");
+        } else if let Some(rest) = line.strip_prefix("# HELP ") {
+            helped.push(rest.split(' ').next().expect("a name"));
+        } else {
+            let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            let name = name.split('{').next().expect("a name");
+            let family =
+                ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            let family = family.filter(|it| kinds.contains_key(it)).unwrap_or(name);
+            let kind = kinds.get(family).unwrap_or_else(|| panic!("no TYPE before {line}"));
+            assert!(helped.contains(&family), "no HELP before {line}");
+            assert_eq!(*kind == "counter", name.ends_with("_total"), "{kind} {name}");
+        }
+    }
+    assert_eq!(kinds.get("konsil_fsync_seconds"), Some(&"histogram"));
+    assert!(text.contains("\nkonsil_sockets 1\n"), "{text}");
+
+    for (address, told) in [
+        ("127.0.0.1:1", true),
+        ("[::1]:1", true),
+        ("[::ffff:127.0.0.1]:1", true),
+        ("192.0.2.1:1", false),
+        ("10.0.0.1:1", false),
+        ("[2001:db8::1]:1", false),
+        ("[::ffff:192.0.2.1]:1", false),
+    ] {
+        let address: std::net::SocketAddr = address.parse().expect("an address");
+        assert_eq!(is_near(address.ip()), told, "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_told_to_anybody_and_says_nothing() {
+    let stage = Stage::start().await;
+    let nobody = tests::browser::Browser::new(&stage.site);
+    assert_eq!(nobody.get("/healthz").await.text(), "ok\n");
+    assert_eq!(nobody.get("/readyz").await.text(), "ready\n");
+    assert_eq!(nobody.request("HEAD", "/readyz", &[], b"").await.status, 200);
+    assert_eq!(nobody.post("/healthz", serde_json::json!({})).await.status, 405);
+}
