@@ -3,10 +3,10 @@
  * words, colours and places change.
  *
  * Start page      sign-in-form login password sign-in sign-out case-title new-case case copy-link
- *                 link-field new-link revoke-link close-case open-room knock
+ *                 link-field new-link revoke-link close-case open-room knock sign-in-instead
  * Lobby           lobby name join waiting queue-place hold-message self-video camera-toggle
  *                 microphone-toggle camera-choice microphone-choice speaker-choice speaker-test
- *                 meter device-problem sorry
+ *                 meter device-problem sorry staff staff-go-on guest-anyway
  * Room            room connection reconnecting stage remote-video self-video share-video tile
  *                 toolbar microphone camera share chat files people leave leave-only
  *                 end-all confirm-end sound-on
@@ -31,6 +31,7 @@ export const ID = {
   closeCase: "close-case",
   openRoom: "open-room",
   knock: "knock",
+  signInInstead: "sign-in-instead",
   lobby: "lobby",
   name: "name",
   join: "join",
@@ -47,6 +48,9 @@ export const ID = {
   meter: "meter",
   deviceProblem: "device-problem",
   sorry: "sorry",
+  staff: "staff",
+  staffGoOn: "staff-go-on",
+  guestAnyway: "guest-anyway",
   room: "room",
   connection: "connection",
   reconnecting: "reconnecting",

@@ -8,6 +8,7 @@ import { Shelf } from "../file/shelf.svelte";
 import { newId } from "../link/id";
 import type { Link } from "../link/link";
 import * as outbox from "../link/outbox";
+import { pause } from "../link/pause";
 import type {
   ConversationCommand,
   ConversationId,
@@ -40,6 +41,9 @@ export interface Outgoing extends outbox.Unsent {
 }
 
 const TYPE_EVERY_MS = 3000;
+const SETTLED_MS = 2000;
+/** How often a conversation that is not open for this person is looked at again. */
+const LOOKS = 5;
 
 /** One conversation on one page. */
 export class Talk {
@@ -58,6 +62,8 @@ export class Talk {
   readonly #link: Link;
   readonly #names: Names;
   readonly #stop: () => void;
+  #looks = 0;
+  #lookTimer: ReturnType<typeof setTimeout> | undefined;
   #typedAt = 0;
   #readAsked: Seq = 0;
   #typingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -82,10 +88,21 @@ export class Talk {
         noted: (note) => {
           if (note.kind === "conversation") this.#hear(note.note.by);
         },
-        notShown: (refusal) => (this.refusal = refusal),
+        notShown: (refusal) => {
+          this.refusal = refusal;
+          if (this.#looks < LOOKS) this.#lookTimer = setTimeout(() => this.#look(), pause(this.#looks++));
+        },
       },
     );
     void this.#resume();
+  }
+
+  /** A seat was granted: the conversation may be open now, or a moment later. */
+  openNow(): void {
+    if (!this.refusal) return;
+    this.#looks = 0;
+    clearTimeout(this.#lookTimer);
+    this.#look();
   }
 
   /** Says something; shown at once. */
@@ -168,7 +185,12 @@ export class Talk {
 
   close(): void {
     clearTimeout(this.#typingTimer);
+    clearTimeout(this.#lookTimer);
     this.#stop();
+  }
+
+  #look(): void {
+    this.#link.look({ kind: "conversation", conversation: this.id });
   }
 
   #ask(command: ConversationCommand, fleeting = false): Promise<Reply> {
@@ -183,6 +205,17 @@ export class Talk {
       if (reply.kind === "refused") void outbox.drop(message);
     } else {
       void outbox.drop(message);
+      this.#settle();
+      // It is kept, but may lie beyond what is shown here.
+      setTimeout(() => this.discard(message), SETTLED_MS);
+    }
+  }
+
+  /** What is kept is no longer on its way. */
+  #settle(): void {
+    const known = new Set(this.state.messages.map((one) => one.message));
+    if (this.outgoing.some((one) => known.has(one.message))) {
+      this.outgoing = this.outgoing.filter((one) => !known.has(one.message));
     }
   }
 
@@ -193,14 +226,12 @@ export class Talk {
       this.outgoing = [...this.outgoing, { ...one, problem: null }];
       void this.#send(one);
     }
+    this.#settle(); // the answer may have been lost, not the message
   }
 
   #set(state: Conversation): void {
     this.state = state;
-    const known = new Set(state.messages.map((one) => one.message));
-    if (this.outgoing.some((one) => known.has(one.message))) {
-      this.outgoing = this.outgoing.filter((one) => !known.has(one.message));
-    }
+    this.#settle();
     const topic = { kind: "conversation", conversation: this.id } as const;
     this.#names.want(topic, [...state.people, ...state.messages.map((one) => one.by)]);
     void this.files.want(state.messages.flatMap((one) => one.files));

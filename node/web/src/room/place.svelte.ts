@@ -145,7 +145,9 @@ export class Place {
   }
 
   #set(room: Room, whole = false): void {
+    const before = this.standing;
     this.room = room;
+    if (before !== "seated" && this.standing === "seated") this.talk?.openNow();
     if (whole) this.refusal = null;
     this.names.want(this.topic, [room.lead, ...[...room.seats, ...room.waiting].map((one) => one.person)]);
     if (!this.talk && this.welcome && room.lead) {

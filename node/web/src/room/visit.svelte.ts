@@ -7,7 +7,8 @@
  * ```
  */
 import { linkInHash, roomInPath } from "../link/address";
-import { enter, look, sessionIsOver, type LinkSight, type No } from "../link/http";
+import { enter, look, type LinkSight, type No } from "../link/http";
+import type { Welcome } from "../link/link";
 import { Devices } from "../media/devices.svelte";
 import { noKey } from "../text/no";
 import type { RoomId } from "../protocol/words";
@@ -20,8 +21,16 @@ interface Kept {
   readonly expert: string;
 }
 
+const whoIsHere = async () => (await import("../link/who")).whoIsHere();
+
 /** The socket and all behind it; a guest who looks at a link does not need it yet. */
 export const loadPlace = () => import("./place.svelte");
+
+/** Somebody who works here opened a guest link: entering by it would sign them out. */
+export interface Staff {
+  readonly welcome: Welcome;
+  readonly room: RoomId;
+}
 
 /** One visit to a room. */
 export class Visit {
@@ -32,6 +41,8 @@ export class Visit {
   no = $state.raw<No | null>(null);
   /** The page was opened without a link and without a room. */
   astray = $state(false);
+  /** Who is asked first whether they want to be a guest. */
+  staff = $state.raw<Staff | null>(null);
   ready = $state(false);
   entering = $state(false);
   /** Why the last try to come in failed, as the key of a sentence. */
@@ -46,7 +57,7 @@ export class Visit {
 
   constructor() {
     // Shown at once to those who were never here, so that nothing on the page moves later.
-    this.nameless = this.#link !== null && memory.enteredAs() === null;
+    this.nameless = this.#link !== null && memory.enteredAs() === null && !memory.staffMayBeHere();
     void this.#begin();
   }
 
@@ -59,6 +70,12 @@ export class Visit {
     if (!place) this.eager = await this.#enter(name);
     else if (place.standing === "outside") this.eager = await this.#knock(place);
     this.entering = false;
+  }
+
+  /** Somebody who works here wants to be a guest all the same. */
+  beGuest(): void {
+    this.staff = null;
+    this.nameless = true;
   }
 
   /** Gives the place at the door up. */
@@ -102,11 +119,13 @@ export class Visit {
       return;
     }
     this.sight = outcome.value;
+    const { case: opened, room } = outcome.value;
+    const entered = memory.enteredAs() === opened;
+    const who = entered || memory.staffMayBeHere() ? await whoIsHere() : null;
     // Whoever entered by this link before, on this device, is not asked for a name again.
-    if (memory.enteredAs() === outcome.value.case && !(await sessionIsOver())) {
-      this.place = await this.#arrive(outcome.value.room);
-    }
-    this.nameless = this.place === null;
+    if (who?.role === "customer" && entered) this.place = await this.#arrive(room);
+    else if (who && who.role !== "customer") this.staff = { welcome: who, room };
+    this.nameless = this.place === null && this.staff === null;
   }
 
   /** Goes to the room's own address: the secret leaves the address bar, the cookie counts. */

@@ -8,6 +8,7 @@ import * as outbox from "../link/outbox";
 import { agreed } from "../parts/toast.svelte";
 import { Names } from "../person/names.svelte";
 import type { CaseId, Cut, LinkId, RoomCommand, RoomId, TenantCommand, Topic } from "../protocol/words";
+import * as memory from "../room/memory";
 import * as rooms from "../room/room";
 import { emptyTenant, fold, show, type Tenant } from "./tenant";
 
@@ -90,6 +91,7 @@ export class Office {
   /** Signs out and leaves nothing behind on this device. */
   async leave(): Promise<void> {
     await outbox.clear();
+    memory.staff(false);
     await signOut();
     this.close();
   }
@@ -104,6 +106,7 @@ export class Office {
 
   #welcomed(welcome: Welcome): void {
     this.welcome = welcome;
+    if (welcome.role !== "customer") memory.staff(true);
     this.names.learn(welcome.person, welcome.name);
   }
 
