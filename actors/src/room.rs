@@ -186,6 +186,10 @@ impl Machine for Room {
         for person in self.removed.difference(&seated) {
             plan.perform(born.withdraw(*person));
         }
+        // The media path forgets with the node; who was silenced stays silenced.
+        for (&session, _) in self.seats.iter().filter(|(_, place)| place.muted) {
+            self.order(MediaOrder::Hush(session, true), plan);
+        }
         if self.ended {
             plan.perform(settle(born));
         }

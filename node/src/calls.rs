@@ -104,7 +104,7 @@ impl Calls {
     /// Ends a browser's call.
     pub fn hangup(&self, room: RoomId, session: SessionId) {
         let peer = peer_of(room, session);
-        self.book.lock().peers.remove(&peer);
+        self.book.lock().leave(peer);
         self.send(Order::Close { peer });
     }
 
@@ -127,13 +127,10 @@ impl Calls {
             }
             MediaOrder::Close(session) => {
                 self.tell(room, session, MediaSignal::Gone {});
-                self.hangup(room, session);
-                let mut book = self.book.lock();
-                if book.peers.values().all(|peer| peer.room != room) {
-                    book.rooms.remove(&room);
-                } else if let Some(stage) = book.rooms.get_mut(&room) {
+                if let Some(stage) = self.book.lock().rooms.get_mut(&room) {
                     stage.forget(session);
                 }
+                self.hangup(room, session);
             }
             MediaOrder::Hush(session, hushed) => {
                 let mut book = self.book.lock();
@@ -154,7 +151,7 @@ impl Calls {
     pub fn heard(&self, event: MediaEvent) {
         match event {
             MediaEvent::Gone { peer } => {
-                let gone = self.book.lock().peers.remove(&peer);
+                let gone = self.book.lock().leave(peer);
                 if let Some(Peer { room, outbox, .. }) = gone {
                     outbox.push(pack(&ToBrowser::Signal { room, signal: MediaSignal::Gone {} }));
                 }
@@ -248,6 +245,16 @@ impl Calls {
 }
 
 impl Book {
+    /// Forgets a peer, and its room with the last one: whoever comes back publishes anew, which
+    /// makes the room order anew. Only silence is remembered, because nobody orders it again.
+    fn leave(&mut self, peer: PeerKey) -> Option<Peer> {
+        let gone = self.peers.remove(&peer)?;
+        if self.peers.values().all(|it| it.room != gone.room) {
+            self.rooms.retain(|room, stage| *room != gone.room || !stage.hushed.is_empty());
+        }
+        Some(gone)
+    }
+
     fn stage(&mut self, room: RoomId, shares: Vec<(SessionId, Vec<Feed>)>) {
         let stage = self.rooms.entry(room).or_default();
         let feeds = shares.iter().flat_map(|(_, feeds)| feeds);

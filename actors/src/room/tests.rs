@@ -168,6 +168,22 @@ fn r6_who_leaves_takes_the_tracks_along_and_everybody_else_keeps_receiving() {
 }
 
 #[test]
+fn the_silenced_stay_silenced_after_a_restart_until_they_unmute() {
+    let mut room = two();
+    let session = customer(2).session;
+    ask(&mut room, expert(1), RoomCommand::Mute { session }).expect("mutes");
+    let hushes = |room: &Trial<Room>| {
+        let mut wake = Plan::empty();
+        room.machine.wake(Key::Room(CASE.room()), room.now, &mut wake);
+        let hush = Effect::Media(CASE.room(), MediaOrder::Hush(session, true));
+        wake.effects.contains(&hush)
+    };
+    assert!(hushes(&room));
+    ask(&mut room, customer(2), RoomCommand::Unmute {}).expect("unmutes");
+    assert!(!hushes(&room));
+}
+
+#[test]
 fn the_removed_lose_the_conversation_and_the_admitted_get_it_back() {
     let mut room = two();
     let session = customer(2).session;
