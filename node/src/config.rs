@@ -129,6 +129,8 @@ knobs! {
         connections_per_address: usize = 2_000,
         /// Seconds a connection may take for its handshake, and again for its first request.
         handshake_seconds: u64 = 10,
+        /// Seconds a connection may take nothing of what is sent to it.
+        stall_seconds: u64 = 60,
         /// Sign-ins tried per minute from one address.
         sign_ins_per_minute: u32 = 20,
         /// Guest links opened per minute from one address.
@@ -212,7 +214,7 @@ type Bound = (&'static str, u64, RangeInclusive<u64>, &'static str);
 
 impl Limits {
     /// Beyond these a node would serve nobody, or count past what its machine can.
-    fn bounds(&self) -> [Bound; 13] {
+    fn bounds(&self) -> [Bound; 14] {
         let (some, life) = ("choose 1 to 1000000", "choose 1 to 8760");
         let million = || 1..=1_000_000;
         [
@@ -224,6 +226,7 @@ impl Limits {
                 some,
             ),
             ("limits.handshake_seconds", self.handshake_seconds, 1..=60, "choose 1 to 60"),
+            ("limits.stall_seconds", self.stall_seconds, 1..=600, "choose 1 to 600"),
             ("limits.sign_ins_per_minute", self.sign_ins_per_minute.into(), million(), some),
             ("limits.links_per_minute", self.links_per_minute.into(), million(), some),
             ("limits.commands_per_second", self.commands_per_second.into(), million(), some),

@@ -6,6 +6,8 @@
 //! - **Y2** A handshake, and then the first request, take at most `limits.handshake_seconds` each.
 //! - **Y3** Nothing but a redirect is ever said in plain HTTP.
 //! - **Y4** When [`run`] returns, no connection it accepted speaks HTTP any more.
+//! - **Y5** A connection that takes nothing of what is sent to it is ended after
+//!   `limits.stall_seconds`: nobody holds a place by not reading.
 
 use axum::{Router, extract::connect_info::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -18,7 +20,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
@@ -26,7 +28,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tower::ServiceExt;
@@ -87,7 +89,23 @@ impl Drop for Seat {
 /// WebSocket, which outlives the HTTP that opened it, goes on being counted (Y1).
 struct Seated {
     stream: TcpStream,
+    stalled: Option<Pin<Box<Sleep>>>,
+    stall_max: Duration,
     _seat: Seat,
+}
+
+impl Seated {
+    /// What a write came to; an error when nothing was taken for too long (Y5).
+    fn moved<T>(&mut self, cx: &mut Context<'_>, came: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if came.is_ready() {
+            self.stalled = None;
+            return came;
+        }
+        let stall_max = self.stall_max;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall_max)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 impl AsyncRead for Seated {
@@ -106,15 +124,18 @@ impl AsyncWrite for Seated {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let came = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.moved(cx, came)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let came = Pin::new(&mut self.stream).poll_flush(cx);
+        self.moved(cx, came)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let came = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.moved(cx, came)
     }
 }
 
@@ -151,14 +172,15 @@ pub async fn run(listener: Listener, mut stopping: watch::Receiver<bool>) {
             Err(fault) => {
                 // Out of descriptors, most likely: others must end before it goes on.
                 tracing::warn!(%fault, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
         let Some(seat) = enter(&crowd, &places, &metrics, from.ip(), &limits) else {
             continue; // closed at once: Y1
         };
-        let stream = Seated { stream, _seat: seat };
+        let stall_max = Duration::from_secs(limits.stall_seconds);
+        let stream = Seated { stream, stalled: None, stall_max, _seat: seat };
         let speaker = speaker.clone();
         spoken.spawn(async move {
             // What ends a connection early is its own affair; figures count the rest.
@@ -176,7 +198,7 @@ pub async fn run(listener: Listener, mut stopping: watch::Receiver<bool>) {
 pub fn descriptors() -> u64 {
     let now = getrlimit(Resource::Nofile);
     // Where the machine says no, what there is must do.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, ..now.clone() });
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, ..now });
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
