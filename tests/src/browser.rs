@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -46,6 +46,8 @@ pub struct Site {
     pub host: String,
     /// Whom to trust.
     pub tls: Arc<ClientConfig>,
+    /// Bytes that this machine takes in ahead of who reads them; nothing for its own default.
+    pub window: Option<u32>,
 }
 
 impl Site {
@@ -56,7 +58,8 @@ impl Site {
     pub fn of(address: SocketAddr, data: &Path) -> Self {
         let roots = Self::roots(data);
         let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Self { address, host: format!("localhost:{}", address.port()), tls: Arc::new(tls) }
+        let host = format!("localhost:{}", address.port());
+        Self { address, host, tls: Arc::new(tls), window: None }
     }
 
     /// The node's own certificate, as the only root.
@@ -78,7 +81,11 @@ impl Site {
     /// # Errors
     /// What the system says.
     pub async fn tcp(&self) -> io::Result<TcpStream> {
-        TcpStream::connect(self.address).await
+        let socket = TcpSocket::new_v4()?;
+        if let Some(bytes) = self.window {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        socket.connect(self.address).await
     }
 
     /// A connection after its handshake.

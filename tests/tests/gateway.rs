@@ -11,6 +11,8 @@ mod gateway {
     pub(super) mod hostile;
     pub(super) mod journeys;
     pub(super) mod keys;
+    pub(super) mod operator;
+    pub(super) mod quiet;
     pub(super) mod resume;
     pub(super) mod slow;
     pub(super) mod stage;

@@ -84,7 +84,7 @@ impl Browser {
     pub async fn socket_from(&self, origin: Option<&str>) -> Result<Ws, Error> {
         let mut request: Request<()> =
             format!("wss://{}/ws", self.site.host).into_client_request()?;
-        let value = |text: &str| HeaderValue::from_str(text).map_err(|no| io::Error::other(no));
+        let value = |text: &str| HeaderValue::from_str(text).map_err(io::Error::other);
         if let Some(origin) = origin {
             request.headers_mut().insert(header::ORIGIN, value(origin)?);
         }

@@ -2,7 +2,7 @@
 
 use super::stage::{Stage, eventually};
 use node::config::Limits;
-use tests::browser::{Answer, soon};
+use tests::browser::{Answer, Site, soon};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -143,6 +143,30 @@ async fn y2_slow_heads_slow_forms_and_idle_connections_are_ended() {
         let_go(stream).await;
     }
     settles_at(&stage, 0).await;
+}
+
+/// Y5: an answer nobody takes holds no place.
+#[tokio::test(flavor = "multi_thread")]
+async fn y5_who_asks_and_never_reads_is_ended() {
+    let stage = crowded(|limits| limits.stall_seconds = 1).await;
+    let (browser, file) = (stage.expert().await, protocol::id::FileId::from_u128(1));
+    let path = format!("/api/files/{}", stage.conversation());
+    let origin = format!("https://{}", stage.site.host);
+    let put = format!("{path}?file={file}&name=a");
+    let body = vec![7; 32 << 20];
+    let sent = browser.request("POST", &put, &[("Origin", &origin)], &body).await;
+    assert_eq!(sent.status, 201);
+    let narrow = Site { window: Some(4096), ..stage.site.clone() };
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stream = narrow.connect().await.expect("a handshake");
+        let get = browser.head("GET", &format!("{path}/{file}"), &[]) + "\r\n";
+        stream.write_all(get.as_bytes()).await.expect("taken");
+        held.push(stream);
+    }
+    settles_at(&stage, 0).await;
+    // Whoever reads gets it all.
+    assert!(browser.get(&format!("{path}/{file}")).await.body == body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

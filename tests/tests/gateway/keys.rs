@@ -2,7 +2,7 @@
 
 use super::{
     journeys::{met, room},
-    stage::{Stage, done, no, why},
+    stage::{Stage, done, eventually, no, why},
 };
 use actors::{
     effect::Ask,
@@ -118,6 +118,20 @@ async fn a_socket_ends_with_its_session() {
     socket.watch(Topic::Tenant {}, Seq::START).await;
     assert_eq!(socket.bye().await, Some(Cut::SessionOver));
     assert!(now() >= soon);
+}
+
+/// Who was let in by the handshake is looked at again at the hello.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_before_its_hello_is_not_welcomed() {
+    let stage = Stage::start().await;
+    let soon = now().after(Span::from_ms(500));
+    let (tenant, person) = (stage.gate().tenant, PersonId::from_u128(3));
+    let browser = stage.born_until(tenant, person, Role::Expert, soon).await;
+    let mut ws = browser.bare_socket().await.expect("a handshake");
+    eventually("the session to end", || now() >= soon).await;
+    let hello = protocol::frame::ToNode::Hello { version: protocol::version::WIRE };
+    tests::browser::say(&mut ws, &hello).await;
+    assert_eq!(frame(&mut ws).await, Some(ToBrowser::Bye { why: Cut::SessionOver }));
 }
 
 /// An own case of the expert's and a guest link to it, as the start page makes them.

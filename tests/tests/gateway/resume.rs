@@ -10,7 +10,7 @@ use protocol::{
     id::Seq,
     room::Standing,
 };
-use tests::browser::Socket;
+use tests::browser::{Site, Socket};
 
 /// The chat as it is shown to somebody who folded everything up to `after`, and where it stands.
 async fn chat(socket: &mut Socket, topic: Topic, after: Seq) -> (ConversationView, Seq) {
@@ -91,18 +91,22 @@ async fn a_restarted_node_knows_cookie_seat_and_chat() {
     assert_eq!(texts(&view).last(), Some(&"wieder da"));
 }
 
-/// A browser that takes nothing must not keep a node from stopping, nor its data from the next.
+/// W5, Y4: a browser that takes nothing, in the middle of a frame, keeps no node from stopping, and
+/// its data from no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_stops_although_connections_stand_about() {
     let stage = Stage::start().await;
     let (mut expert, guest) = met(&stage).await;
+    let narrow = Site { window: Some(4096), ..stage.site.clone() };
+    let mut stuck = stage.guest("Familie Groß").await.at(&narrow).socket().await;
+    stuck.watch(stage.chat_topic(), Seq::START).await;
     let silent = stage.site.tcp().await.expect("accepted");
     let idle = stage.site.connect().await.expect("a handshake");
     let text = "x".repeat(protocol::limits::MESSAGE_CHARS);
-    for _ in 0..100 {
+    for _ in 0..200 {
         stage.said(&mut expert, text.clone()).await;
     }
     let stage = stage.restarted().await;
-    drop((silent, idle, guest));
+    drop((silent, idle, guest, stuck));
     assert_eq!(stage.expert().await.get("/healthz").await.status, 200);
 }
