@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect } from "vitest";
 import { ID } from "../src/testids";
-import { inbound, mediaFlows, showsFakeCamera } from "./facts";
+import { inbound, isSilent, mediaFlows, showsFakeCamera } from "./facts";
 import { RealNode } from "./node";
 import { journey, Person, startChromium } from "./people";
 
@@ -117,14 +117,16 @@ step("a shared screen is a second picture and goes away", async () => {
   await showsFakeCamera(guest.page, ID.remoteVideo);
 });
 
-step("the lead mutes; the guest knows, and can speak again", async () => {
+step("the lead mutes; the guest is silent, knows it, and can speak again", async () => {
   await expert.panel(ID.people);
   await expert.click(ID.mute);
   await expect.poll(() => guest.get(ID.microphone).getAttribute("aria-pressed")).toBe("false");
   await guest.sees(ID.toast);
+  await isSilent(expert.page);
   await guest.click(ID.microphone);
   await expect.poll(() => guest.get(ID.microphone).getAttribute("aria-pressed")).toBe("true");
   await expert.sees(ID.mute);
+  await mediaFlows(expert.page);
 });
 
 step("the guest leaves and comes back", async () => {

@@ -67,6 +67,18 @@ export async function mediaFlows(page: Seen, what: "both" | "frames" = "both"): 
     .toEqual({ frames: true, heard: true });
 }
 
+/** Nothing is heard any more: between two looks, longer apart than the fake beep, no sound came. */
+export async function isSilent(page: Seen): Promise<void> {
+  let last = Number.NEGATIVE_INFINITY;
+  const heard = async () => {
+    const { energy } = await inbound(page);
+    const since = energy - last;
+    last = energy;
+    return since;
+  };
+  await expect.poll(heard, { timeout: FLOW_MS, interval: 1500, message: "no sound" }).toBeLessThan(1e-6);
+}
+
 /** The part of a picture, 0..1, that is green, and the part that is black. */
 export function colours(page: Seen, testid: string): Promise<{ green: number; black: number } | null> {
   return page.evaluate((id) => {

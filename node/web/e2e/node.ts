@@ -48,6 +48,9 @@ export class RealNode {
     }
     const child = spawn(BINARY, ["dev", "--data", this.#data, "--port", String(this.#port)]);
     this.#child = child;
+    const last = () => child.kill("SIGKILL"); // a test that is broken off leaves nobody behind
+    process.once("exit", last);
+    child.once("exit", () => process.off("exit", last));
     this.#said = "";
     await new Promise<void>((ready, failed) => {
       const fail = (why: string) => failed(new Error(`the node ${why}:\n${this.#said}`));

@@ -22,6 +22,7 @@ const PAGES = {
   closed: page("closed", "sorry-closed", "sorry-closed-text", null),
   world: page("world", "sorry-world", "sorry-world-text", "again"),
   session: page("session", "sorry-session", "sorry-session-text", "start"),
+  guestSession: page("session", "sorry-session", "sorry-session-text", null),
   version: page("version", "sorry-version", "sorry-version-text", "again"),
   unknown: page("unknown", "sorry-unknown", "sorry-unknown-text", "start"),
   administrator: page("administrator", "sorry-administrator", "sorry-administrator-text", "start"),
@@ -38,8 +39,9 @@ export function farewell(visit: Visit): Farewell | null {
   if (visit.no) return unopened(visit.no);
   const place = visit.place;
   if (!place) return null;
-  if (place.linkState === "over") return place.why === "version" ? PAGES.version : PAGES.session;
-  if (place.refusal?.kind === "session") return PAGES.session;
+  const over = place.welcome?.role === "customer" ? PAGES.guestSession : PAGES.session;
+  if (place.linkState === "over") return place.why === "version" ? PAGES.version : over;
+  if (place.refusal?.kind === "session") return over;
   if (place.refusal?.why === "notForAdministrators") return PAGES.administrator;
   if (place.refusal) return PAGES.unknown;
   if (place.room?.ended) return place.welcome?.role === "expert" ? PAGES.endedLead : PAGES.ended;
