@@ -133,14 +133,10 @@ impl<M: Part> Cast<M> {
 
     /// Tells no more. The watch is forgotten even when the actor is between two lives.
     pub fn unwatch(&self, key: Key, id: u64) {
-        let slot = self.slots.lock().get(&key).cloned();
-        match slot.as_ref().and_then(|slot| slot.life.get()) {
-            Some((handle, _)) => handle.unwatch(id),
-            None => {
-                if let Some(slot) = slot {
-                    slot.watchers.remove(id);
-                }
-            }
+        let Some(slot) = self.slots.lock().get(&key).cloned() else { return };
+        let left = slot.watchers.remove(id);
+        if let Some((by, (handle, _))) = left.zip(slot.life.get()) {
+            handle.departed(by);
         }
     }
 

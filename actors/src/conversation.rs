@@ -237,6 +237,11 @@ impl Conversation {
         }
     }
 
+    /// Whether this watcher's page is another one: who comes back has missed what was said.
+    pub fn reshows(by: &Caller, event: &ConversationEvent) -> bool {
+        matches!(event, ConversationEvent::Joined { person } if *person == by.person)
+    }
+
     /// The page of messages before one, and whether there are more before them.
     pub fn page(
         &self,
@@ -294,7 +299,7 @@ impl Conversation {
 }
 
 fn settle(tenant: TenantId, case: CaseId) -> Effect {
-    Effect::Ask(Ask::Settle { tenant, case })
+    Effect::Ask(Ask::Settle { tenant, case, ended: false })
 }
 
 fn distinct(files: &[FileId]) -> bool {

@@ -55,6 +55,8 @@ pub enum Ask {
         tenant: TenantId,
         /// The case.
         case: CaseId,
+        /// Whether it is the end of the case that stands, rather than its beginning.
+        ended: bool,
     },
     /// Of a conversation: let this person read and write.
     Grant {

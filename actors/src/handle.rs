@@ -59,8 +59,8 @@ pub(crate) enum Mail<M: Part> {
     Look { look: Look<M>, place: Place },
     /// Show the view and tell what follows.
     Watch { watch: Watch, after: Seq, reply: oneshot::Sender<Result<(), No>>, place: Place },
-    /// Tell no more.
-    Unwatch { id: u64 },
+    /// The last socket of this device stopped watching.
+    Departed { by: Caller },
     /// Everything up to here is durable, or is not.
     Kept(Result<Seq, StorageFault>),
     /// Sleep, if nobody needs you.
@@ -126,9 +126,9 @@ impl<M: Part> Handle<M> {
         answer.await.unwrap_or(Err(No::Faulted(Fault::Restarted)))
     }
 
-    pub(crate) fn unwatch(&self, id: u64) {
-        // An actor that is gone watches nobody: nothing is lost with this mail.
-        let _ = self.mailbox.cast(Mail::Unwatch { id });
+    pub(crate) fn departed(&self, by: Caller) {
+        // A life that is gone need not know: the next one is told who still watches.
+        let _ = self.mailbox.cast(Mail::Departed { by });
     }
 
     pub(crate) fn doze(&self) {

@@ -11,9 +11,12 @@ use protocol::{
     key::Key,
     time::Time,
 };
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 use storage::ledger::Ledger;
 use tokio::sync::{broadcast, mpsc};
@@ -34,6 +37,9 @@ use crate::{
 
 /// Messengers between actors.
 const MESSENGERS: usize = 8;
+/// How long a messenger waits before it knocks again at an actor that is busy or resting.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
 /// Asks one messenger carries at a time.
 const BAG: usize = 4096;
 /// Links that may be cut before a slow socket misses one and is cut itself.
@@ -186,8 +192,8 @@ impl House {
                 let input = conversation::Input::Withdraw(person);
                 self.conversations.ask(key, Caller::node(tenant), input).await
             }
-            Ask::Settle { tenant, case } => {
-                let input = tenant::Input::Settle(case);
+            Ask::Settle { tenant, case, ended } => {
+                let input = tenant::Input::Settle { case, ended };
                 self.tenants.ask(key, Caller::node(tenant), input).await
             }
         };
@@ -220,7 +226,15 @@ impl House {
 async fn carry(house: std::sync::Weak<House>, mut bag: mpsc::Receiver<Ask>) {
     while let Some(ask) = bag.recv().await {
         let Some(house) = house.upgrade() else { return };
-        if let Err(no) = house.deliver(ask.clone()).await {
+        let mut tried = house.deliver(ask.clone()).await;
+        for pause in PAUSES {
+            if !matches!(tried, Err(No::Faulted(_))) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            tried = house.deliver(ask.clone()).await;
+        }
+        if let Err(no) = tried {
             tracing::warn!(?ask, ?no, "an ask between actors was not done");
         }
     }

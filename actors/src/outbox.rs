@@ -75,6 +75,11 @@ impl Outbox {
         });
     }
 
+    /// Whether both lead to the same socket.
+    pub fn is(&self, other: &Self) -> bool {
+        self.frames.same_channel(&other.frames)
+    }
+
     /// Whether the socket still listens.
     pub fn is_open(&self) -> bool {
         self.shared.cut.borrow().is_none() && !self.frames.is_closed()

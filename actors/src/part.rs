@@ -113,6 +113,10 @@ impl Part for Conversation {
     fn no(why: Self::Refusal) -> Refusal {
         Refusal::Conversation { why }
     }
+
+    fn reshows(by: &Caller, event: &Self::Event) -> bool {
+        Self::reshows(by, event)
+    }
 }
 
 impl Part for Tenant {

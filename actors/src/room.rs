@@ -131,8 +131,8 @@ impl Machine for Room {
             }
             RoomEvent::Rejected { session } | RoomEvent::Left { session } => self.forget(session),
             RoomEvent::Removed { session } => {
-                if let Some(place) = self.seats.get(&session) {
-                    self.removed.insert(place.person);
+                if let Some(person) = self.withdrawn_by_removing(session) {
+                    self.removed.insert(person);
                 }
                 self.forget(session);
             }
@@ -156,8 +156,8 @@ impl Machine for Room {
                 self.present.insert(*session);
             }
             RoomNote::Absent { session } => {
+                // What it publishes stays known: a socket that flaps must not unbind its pictures.
                 self.present.remove(session);
-                self.tracks.remove(session);
             }
             RoomNote::Publishes { session, tracks } => {
                 self.tracks.insert(*session, tracks.clone());
@@ -183,7 +183,7 @@ impl Machine for Room {
         for person in &seated {
             plan.perform(born.grant(*person));
         }
-        for person in self.removed.difference(&seated) {
+        for person in self.removed.difference(&seated).filter(|person| **person != self.lead) {
             plan.perform(born.withdraw(*person));
         }
         // The media path forgets with the node; who was silenced stays silenced.
@@ -332,10 +332,9 @@ impl Room {
             }
             Mute { .. } | Unmute {} => {}
             Remove { session } => {
-                let person = self.seats[&session].person;
                 plan.keep(Event::Removed { session });
-                self.order(MediaOrder::Close(session), plan);
-                if let Some(born) = self.born.filter(|_| person != self.lead) {
+                self.part(session, plan);
+                if let Some((born, person)) = self.born.zip(self.withdrawn_by_removing(session)) {
                     plan.perform(born.withdraw(person));
                 }
             }
@@ -344,7 +343,7 @@ impl Room {
             }
             Leave {} => {
                 plan.keep(Event::Left { session });
-                self.order(MediaOrder::Close(session), plan);
+                self.part(session, plan);
             }
             End {} => self.end(self.born.expect("a room that was found was opened"), plan),
             Publish { tracks } => {
@@ -394,6 +393,24 @@ impl Room {
             plan.perform(Effect::Media(born.case.room(), MediaOrder::Close(session)));
         }
         plan.perform(settle(born));
+    }
+
+    /// Ends a device's call, and says who receives whom without it.
+    fn part(&self, session: SessionId, plan: &mut Plan<Self>) {
+        self.order(MediaOrder::Close(session), plan);
+        let mut tracks = self.tracks.clone();
+        if tracks.remove(&session).is_some() {
+            let rest = self.sitting().filter(|id| *id != session);
+            self.order(MediaOrder::Forward(media::choose(rest, &tracks)), plan);
+        }
+    }
+
+    /// Who loses the conversation when this device is removed: not the lead, and nobody who
+    /// still sits on another device.
+    fn withdrawn_by_removing(&self, session: SessionId) -> Option<PersonId> {
+        let person = self.seats.get(&session)?.person;
+        let elsewhere = self.seats.iter().any(|(id, it)| *id != session && it.person == person);
+        (person != self.lead && !elsewhere).then_some(person)
     }
 
     fn order(&self, order: MediaOrder, plan: &mut Plan<Self>) {
@@ -518,7 +535,7 @@ impl Place {
 }
 
 fn settle(born: Birth) -> Effect {
-    Effect::Ask(Ask::Settle { tenant: born.tenant, case: born.case })
+    Effect::Ask(Ask::Settle { tenant: born.tenant, case: born.case, ended: true })
 }
 
 /// The device an event is about.

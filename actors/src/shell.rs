@@ -31,6 +31,7 @@ use crate::{
     effect::Effect,
     handle::{Answering, Done, Mail, No, Place, Watch},
     keeper::{Keeper, fault_of},
+    outbox::Outbox,
     part::Part,
     watchers::Watchers,
 };
@@ -85,6 +86,7 @@ enum Then {
     Answer(oneshot::Sender<Done>, Done),
     Look(Answering),
     Watch(Watch, Bytes, oneshot::Sender<Result<(), No>>),
+    Reshow(Outbox, Bytes),
     Nothing,
 }
 
@@ -126,8 +128,8 @@ impl<M: Part> Actor for Shell<M> {
             Mail::Watch { watch, after, reply, place } => {
                 run.watch(&me, watch, after, reply, place)?;
             }
-            Mail::Unwatch { id } => {
-                if let Some(by) = run.boot.watchers.remove(id) {
+            Mail::Departed { by } => {
+                if !run.boot.watchers.has(by.session) {
                     run.depart(&me, by);
                 }
             }
@@ -155,6 +157,10 @@ impl<M: Part> Running<M> {
         }
         self.machine.wake(self.boot.key, now, &mut plan);
         self.decided(me, now, plan, Then::Nothing, None);
+        // What was not kept is gone: a browser that sees so says again what it publishes.
+        for watch in self.boot.watchers.all() {
+            self.reshow(me, watch);
+        }
         self.flush(me)
     }
 
@@ -264,12 +270,15 @@ impl<M: Part> Running<M> {
         while self.line.front().is_some_and(|front| front.upto <= self.kept) {
             let Some(front) = self.line.pop_front() else { break };
             assert!(front.upto <= self.kept, "K1");
-            self.tell(front.first, front.at, &front.plan);
+            let changed = self.tell(front.first, front.at, &front.plan);
             for effect in front.plan.effects {
                 if !self.boot.world.perform(self.boot.key, effect) {
                     // Not performed, so not forgotten: the next life asks again in `wake`.
                     return Err("the house has no room for an effect".into());
                 }
+            }
+            for watch in changed {
+                self.reshow(me, watch);
             }
             if let Some(gone) = self.finish(front.then) {
                 self.depart(me, gone);
@@ -293,16 +302,28 @@ impl<M: Part> Running<M> {
                     return Some(watch.by);
                 }
             }
+            Then::Reshow(outbox, frame) => {
+                outbox.push(frame);
+            }
             Then::Nothing => {}
         }
         None
     }
 
-    /// Encodes once, sends to everybody who may know.
-    fn tell(&self, first: Seq, at: Time, plan: &Plan<M>) {
-        let Some(topic) = M::topic(self.boot.key) else { return };
+    /// Shows a watcher its view anew, once everything in it is durable (K1).
+    fn reshow(&mut self, me: &ActorRef<Mail<M>>, watch: Watch) {
+        let view = self.machine.view(&watch.by, Seq::START);
+        if let Some(frame) = view.ok().and_then(|view| self.shown(view)) {
+            self.queue(Plan::empty(), Then::Reshow(watch.outbox, frame), None, me);
+        }
+    }
+
+    /// Encodes once, sends to everybody who may know; names those whose view is another one now.
+    fn tell(&self, first: Seq, at: Time, plan: &Plan<M>) -> Vec<Watch> {
+        let mut changed = Vec::new();
+        let Some(topic) = M::topic(self.boot.key) else { return changed };
         if self.boot.watchers.is_empty() {
-            return;
+            return changed;
         }
         for (seq, event) in (first.0..).map(Seq).zip(&plan.events) {
             if let Some(word) = M::event(event.clone()) {
@@ -310,11 +331,8 @@ impl<M: Part> Running<M> {
                 self.send(&frame, &News::Event(event));
             }
             self.boot.watchers.each(|watch| {
-                if M::reshows(&watch.by, event)
-                    && let Ok(view) = self.machine.view(&watch.by, Seq::START)
-                    && let Some(frame) = self.shown(view)
-                {
-                    watch.outbox.push(frame);
+                if M::reshows(&watch.by, event) {
+                    changed.push(watch.clone());
                 }
             });
         }
@@ -323,6 +341,7 @@ impl<M: Part> Running<M> {
                 self.send(&pack(&ToBrowser::Noted { topic, note: word }), &News::Note(note));
             }
         }
+        changed
     }
 
     fn send(&self, frame: &Bytes, news: &News<'_, M>) {
@@ -356,7 +375,7 @@ impl<M: Part> Running<M> {
                 Then::Answer(reply, _) => drop(reply.send(Err(No::Faulted(told)))),
                 Then::Look(answering) => answering(Err(told)),
                 Then::Watch(_, _, reply) => drop(reply.send(Err(No::Faulted(told)))),
-                Then::Nothing => {}
+                Then::Reshow(..) | Then::Nothing => {}
             }
         }
         fault.to_string().into()

@@ -37,7 +37,12 @@ pub enum Input {
         customer: PersonId,
     },
     /// A case's conversation or room stands as it should.
-    Settle(CaseId),
+    Settle {
+        /// The case.
+        case: CaseId,
+        /// Whether its end stands, rather than its beginning.
+        ended: bool,
+    },
 }
 
 /// The state: the fold of every event so far.
@@ -84,12 +89,17 @@ impl Machine for Tenant {
 
     fn decide(&self, now: Time, by: &Caller, input: Input, plan: &mut Plan<Self>) {
         match input {
-            Input::Settle(case) => match self.cases.get(&case) {
-                Some(known) if by.role == Role::Node && !known.settled => {
+            Input::Settle { case, ended } => match self.cases.get(&case) {
+                Some(known) if by.role == Role::Node && !known.settled && known.closed == ended => {
                     plan.keep(TenantEvent::Settled { case });
                 }
                 _ => {}
             },
+            Input::Command { command: TenantCommand::Open { .. }, case, link, .. }
+                if self.links.get(&link).is_some_and(|other| *other != case) =>
+            {
+                plan.refuse(TenantRefusal::NotFound); // T2
+            }
             Input::Command { command, case, link, customer } => {
                 match self.refusal(now, by, &command, case) {
                     Some(no) => plan.refuse(no),
@@ -137,6 +147,7 @@ impl Machine for Tenant {
             asks.into_iter().for_each(|ask| plan.perform(ask));
             if known.closed {
                 plan.perform(Effect::Ask(Ask::EndRoom { room: case.room(), tenant }));
+                known.cuts().for_each(|cut| plan.perform(cut));
             }
         }
     }
@@ -240,6 +251,7 @@ impl Tenant {
                 plan.keep(Event::Closed { case });
                 let room = case.room();
                 plan.perform(Effect::Ask(Ask::EndRoom { room, tenant: by.tenant }));
+                self.cases[&case].cuts().for_each(|cut| plan.perform(cut));
             }
             _ => {} // done before
         }
@@ -292,6 +304,11 @@ impl Tenant {
 impl Case {
     fn link(&self, link: LinkId) -> Option<&LinkView> {
         self.links.iter().find(|it| it.link == link)
+    }
+
+    /// Whoever came by one of its links is over with it.
+    fn cuts(&self) -> impl Iterator<Item = Effect> {
+        self.links.iter().map(|it| Effect::Cut(it.link))
     }
 
     fn shown(&self, case: CaseId) -> CaseView {

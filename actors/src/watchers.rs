@@ -35,6 +35,11 @@ impl Watchers {
         self.0.lock().is_empty()
     }
 
+    /// Everybody who watches.
+    pub(crate) fn all(&self) -> Vec<Watch> {
+        self.0.lock().values().cloned().collect()
+    }
+
     /// One caller per device that watches; sockets that ended meanwhile are forgotten.
     pub(crate) fn sessions(&self) -> Vec<Caller> {
         let mut all = self.0.lock();

@@ -40,10 +40,32 @@ fn an_unsettled_case_is_asked_for_again_after_every_awakening() {
     let mut wake = Plan::empty();
     tenant.machine.wake(Key::Tenant(BANK), tenant.now, &mut wake);
     assert_eq!(wake.effects.len(), 2);
-    tenant.ask(Caller::node(BANK), Input::Settle(CASE)).expect("settles");
+    tenant.ask(Caller::node(BANK), Input::Settle { case: CASE, ended: false }).expect("settles");
     let mut wake = Plan::empty();
     tenant.machine.wake(Key::Tenant(BANK), tenant.now, &mut wake);
     assert!(wake.effects.is_empty());
+}
+
+#[test]
+fn a_closed_case_cuts_its_guests_and_is_settled_by_its_end_alone() {
+    let mut tenant = opened();
+    let close = TenantCommand::Close { case: CASE };
+    let plan = ask(&mut tenant, expert(1), close, 50).expect("closes");
+    assert!(plan.effects.contains(&Effect::Cut(LINK)));
+    let begun = Input::Settle { case: CASE, ended: false };
+    let late = tenant.ask(Caller::node(BANK), begun).expect("is heard");
+    assert!(late.events.is_empty(), "the beginning says nothing of the end");
+    let over = tenant.ask(Caller::node(BANK), Input::Settle { case: CASE, ended: true });
+    assert_eq!(over.expect("settles").events.len(), 1);
+}
+
+#[test]
+fn t2_a_link_id_that_is_taken_opens_no_other_case() {
+    let mut tenant = opened();
+    let (command, case) = (TenantCommand::Open { title: "x".into() }, CaseId::from_u128(70));
+    let customer = PersonId::from_u128(71);
+    let taken = Input::Command { command, case, link: LINK, customer };
+    assert_eq!(tenant.ask(expert(1), taken).map(|_| ()), Err(TenantRefusal::NotFound));
 }
 
 #[test]
