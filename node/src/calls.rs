@@ -5,52 +5,31 @@
 //!
 //! # Invariants
 //! - **L1** A browser hears only of calls in which it offered.
+//! - **L2** Orders to the loop leave in the order in which the book changed: they are sent while
+//!   the book is held, and sending never blocks.
+//! - **L3** An order to end or to silence is never lost: one the loop had no room for is owed, and
+//!   goes first.
 
-use actors::{
-    effect::{Feed, MediaOrder},
-    outbox::Outbox,
-    shell::pack,
-};
+use actors::{effect::MediaOrder, outbox::Outbox, shell::pack};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use protocol::{
     frame::ToBrowser,
     id::{RoomId, SessionId},
-    media::{MediaRefusal, MediaSignal, Source},
+    media::{MediaRefusal, MediaSignal},
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
 use tokio::sync::oneshot;
 
-use crate::media::{Counters, MediaEvent, MediaFault, MediaHandle, Mid, Order, PeerKey, TrackKey};
+use crate::media::{Counters, Kind, MediaEvent, MediaFault, MediaHandle, Order};
 
-/// People told of as speaking at once.
-const SPEAKERS: usize = 4;
+mod book;
+
+use book::{Book, Owed, peer_of};
 
 /// All calls of this node.
 pub struct Calls {
     media: MediaHandle,
     book: Mutex<Book>,
-}
-
-/// Who is who.
-#[derive(Default)]
-struct Book {
-    peers: HashMap<PeerKey, Peer>,
-    rooms: HashMap<RoomId, Stage>,
-}
-
-struct Peer {
-    room: RoomId,
-    session: SessionId,
-    outbox: Outbox,
-}
-
-/// What a room last ordered.
-#[derive(Default)]
-struct Stage {
-    feeds: HashMap<SessionId, Vec<Feed>>,
-    sources: HashMap<(SessionId, String), Source>,
-    hushed: HashSet<SessionId>,
-    speaking: BTreeMap<SessionId, u8>,
 }
 
 impl Calls {
@@ -86,214 +65,159 @@ impl Calls {
         outbox: Outbox,
     ) -> Result<String, MediaRefusal> {
         let peer = peer_of(room, session);
-        self.book.lock().peers.insert(peer, Peer { room, session, outbox });
         let (reply, answer) = oneshot::channel();
         let reply = Box::new(move |answered| drop(reply.send(answered)));
-        let sent = self.media.send(Order::Offer { peer, sdp, reply });
-        sent.map_err(|_| MediaRefusal::Full)?;
-        match answer.await {
-            Ok(Ok(answer)) => {
-                self.forward(room, session);
-                Ok(answer.sdp)
+        let new = {
+            let mut book = self.book.lock();
+            let new = book.enter(room, session, &outbox);
+            let sent = self.media.send(Order::Offer { peer, sdp, reply });
+            if sent.is_err() {
+                if new {
+                    book.leave(peer);
+                }
+                return Err(MediaRefusal::Full);
             }
-            Ok(Err(MediaFault::Sdp(_))) => Err(MediaRefusal::BadOffer),
-            Ok(Err(_)) | Err(_) => Err(MediaRefusal::Full),
+            self.forward(&mut book, room, session);
+            new
+        };
+        match answer.await {
+            Ok(Ok(answer)) => Ok(answer.sdp),
+            refused => {
+                if new {
+                    self.book.lock().leave(peer);
+                }
+                match refused {
+                    Ok(Err(MediaFault::Sdp(_))) => Err(MediaRefusal::BadOffer),
+                    _ => Err(MediaRefusal::Full),
+                }
+            }
         }
     }
 
     /// Ends a browser's call.
     pub fn hangup(&self, room: RoomId, session: SessionId) {
+        let mut book = self.book.lock();
         let peer = peer_of(room, session);
-        self.book.lock().leave(peer);
-        self.send(Order::Close { peer });
+        book.leave(peer);
+        self.owe(&mut book, Owed::Close(peer));
     }
 
-    /// A socket is gone: its peer keeps flowing until the loop finds it silent, because the
-    /// browser may only have changed its socket.
-    pub fn moved(&self, room: RoomId, session: SessionId, outbox: Outbox) {
+    /// Ends every call of a session that is over; names the rooms, whose seats end with it.
+    pub fn end(&self, session: SessionId) -> Vec<RoomId> {
+        let rooms = self.book.lock().rooms_of(session);
+        rooms.iter().for_each(|room| self.hangup(*room, session));
+        rooms
+    }
+
+    /// One more socket of a device watches the room: it hears of the device's call from now on.
+    pub fn joined(&self, room: RoomId, session: SessionId, outbox: &Outbox) {
         if let Some(peer) = self.book.lock().peers.get_mut(&peer_of(room, session)) {
-            peer.outbox = outbox;
+            peer.hears(outbox);
         }
     }
 
     /// What a room's actor orders.
     pub fn order(&self, room: RoomId, order: MediaOrder) {
+        let mut book = self.book.lock();
         match order {
             MediaOrder::Forward(shares) => {
-                let receivers: Vec<_> = shares.iter().map(|(session, _)| *session).collect();
-                self.book.lock().stage(room, shares);
-                receivers.into_iter().for_each(|session| self.forward(room, session));
-                self.hush(room);
+                let (receivers, relabelled) = book.stage(room, shares);
+                for session in receivers {
+                    self.forward(&mut book, room, session);
+                }
+                for (peer, signal) in relabelled {
+                    book.signal(peer, signal);
+                }
             }
             MediaOrder::Close(session) => {
-                self.tell(room, session, MediaSignal::Gone {});
-                if let Some(stage) = self.book.lock().rooms.get_mut(&room) {
-                    stage.forget(session);
-                }
-                self.hangup(room, session);
+                let peer = peer_of(room, session);
+                book.signal(peer, MediaSignal::Gone {});
+                book.forget(room, session);
+                book.leave(peer);
+                self.owe(&mut book, Owed::Close(peer));
             }
             MediaOrder::Hush(session, hushed) => {
-                let mut book = self.book.lock();
-                let stage = book.rooms.entry(room).or_default();
-                if hushed {
-                    stage.hushed.insert(session)
-                } else {
-                    stage.hushed.remove(&session)
-                };
-                let orders = stage.hush_orders(room, session, hushed);
-                drop(book);
-                orders.into_iter().for_each(|order| self.send(order));
+                for track in book.hush(room, session, hushed) {
+                    self.owe(&mut book, Owed::Hush(track, hushed));
+                }
             }
         }
     }
 
     /// What the loop reports.
     pub fn heard(&self, event: MediaEvent) {
+        let mut book = self.book.lock();
         match event {
             MediaEvent::Gone { peer } => {
-                let gone = self.book.lock().leave(peer);
-                if let Some(Peer { room, outbox, .. }) = gone {
-                    outbox.push(pack(&ToBrowser::Signal { room, signal: MediaSignal::Gone {} }));
-                }
+                book.signal(peer, MediaSignal::Gone {});
+                let told = book.quiet(peer);
+                book.leave(peer);
+                drop(book);
+                tell(told);
             }
             MediaEvent::Wanted { peer, audio, video } => {
-                let signal = MediaSignal::Wanted { audio: audio as u32, video: video as u32 };
-                self.signal(peer, signal);
+                let (audio, video) = (audio as u32, video as u32);
+                book.signal(peer, MediaSignal::Wanted { audio, video });
             }
-            MediaEvent::Bound { peer, mid, track } => self.bound(peer, mid, track),
+            MediaEvent::Bound { peer, mid, track } => {
+                let signal = book.bind(peer, mid, track);
+                book.signal(peer, signal);
+            }
             MediaEvent::Speaking { peer, speaking, loudness, .. } => {
-                self.spoke(peer, speaking, loudness);
+                let told = book.spoke(peer, speaking.then_some(loudness));
+                drop(book);
+                tell(told);
             }
-            MediaEvent::Connected { .. }
-            | MediaEvent::TrackUp { .. }
-            | MediaEvent::TrackDown { .. } => {}
+            MediaEvent::TrackUp { track, kind } => {
+                // Silence goes by what a track is, not by what its publisher calls it.
+                let hushed = book.up(track, kind == Kind::Audio);
+                self.owe(&mut book, Owed::Hush(track, hushed));
+            }
+            MediaEvent::TrackDown { track } => book.down(track),
+            MediaEvent::Connected { .. } => {}
         }
     }
 
-    fn forward(&self, room: RoomId, session: SessionId) {
-        let tracks = {
-            let book = self.book.lock();
-            let feeds = book.rooms.get(&room).and_then(|stage| stage.feeds.get(&session));
-            let feeds = feeds.into_iter().flatten();
-            feeds.filter_map(|feed| track_of(room, feed.publisher, &feed.mid)).collect()
-        };
-        self.send(Order::Forward { peer: peer_of(room, session), tracks });
-    }
-
-    /// Silences again whoever is silenced: a new track of theirs may have come.
-    fn hush(&self, room: RoomId) {
-        let book = self.book.lock();
-        let Some(stage) = book.rooms.get(&room) else { return };
-        let hushed = stage.hushed.iter();
-        let orders: Vec<_> = hushed.flat_map(|id| stage.hush_orders(room, *id, true)).collect();
-        drop(book);
-        orders.into_iter().for_each(|order| self.send(order));
-    }
-
-    fn bound(&self, peer: PeerKey, mid: String, track: Option<TrackKey>) {
-        let shown = {
-            let book = self.book.lock();
-            let room = book.peers.get(&peer).map(|peer| peer.room);
-            track.zip(room).and_then(|(track, room)| book.source(room, track))
-        };
-        let (session, source) = shown.unzip();
-        self.signal(peer, MediaSignal::Bound { mid, session, source });
-    }
-
-    fn spoke(&self, peer: PeerKey, speaking: bool, loudness: u8) {
-        let (frame, listeners) = {
-            let mut book = self.book.lock();
-            let Some((room, session)) = book.peers.get(&peer).map(|it| (it.room, it.session))
-            else {
+    /// Sends what the loop had no room for; called now and then.
+    pub fn settle(&self) {
+        let mut book = self.book.lock();
+        while let Some(owed) = book.owed.pop_front() {
+            if self.media.send(owed.order()).is_err() {
+                book.owed.push_front(owed);
                 return;
-            };
-            let stage = book.rooms.entry(room).or_default();
-            if speaking {
-                stage.speaking.insert(session, loudness);
-            } else {
-                stage.speaking.remove(&session);
             }
-            let mut loudest: Vec<_> = stage.speaking.iter().map(|(id, it)| (*it, *id)).collect();
-            loudest.sort_by(|a, b| b.cmp(a));
-            let sessions = loudest.into_iter().take(SPEAKERS).map(|(_, id)| id).collect();
-            let signal = MediaSignal::Speaking { sessions };
-            let here = book.peers.values().filter(|it| it.room == room);
-            let outboxes: Vec<_> = here.map(|it| it.outbox.clone()).collect();
-            (pack(&ToBrowser::Signal { room, signal }), outboxes)
-        };
-        for outbox in listeners {
-            outbox.push(frame.clone());
         }
     }
 
-    fn tell(&self, room: RoomId, session: SessionId, signal: MediaSignal) {
-        self.signal(peer_of(room, session), signal);
-    }
-
-    fn signal(&self, peer: PeerKey, signal: MediaSignal) {
-        let to = self.book.lock().peers.get(&peer).map(|it| (it.room, it.outbox.clone()));
-        if let Some((room, outbox)) = to {
-            outbox.push(pack(&ToBrowser::Signal { room, signal })); // L1
+    fn owe(&self, book: &mut Book, owed: Owed) {
+        book.owed.push_back(owed);
+        while let Some(first) = book.owed.front() {
+            if self.media.send(first.order()).is_err() {
+                return; // L3: stays owed
+            }
+            book.owed.pop_front();
         }
     }
 
-    fn send(&self, order: Order) {
+    fn forward(&self, book: &mut Book, room: RoomId, session: SessionId) {
+        let tracks = book.tracks_for(room, session);
+        let order = Order::Forward { peer: peer_of(room, session), tracks };
         if self.media.send(order).is_err() {
-            tracing::warn!("the media loop is busy; an order was dropped");
+            // Ordered again with the next change of the room, and by the browser's next offer.
+            tracing::warn!(%room, "the media loop is busy; a receiver waits for the next change");
+            book.unsent(room, session);
         }
     }
 }
 
-impl Book {
-    /// Forgets a peer, and its room with the last one: whoever comes back publishes anew, which
-    /// makes the room order anew. Only silence is remembered, because nobody orders it again.
-    fn leave(&mut self, peer: PeerKey) -> Option<Peer> {
-        let gone = self.peers.remove(&peer)?;
-        if self.peers.values().all(|it| it.room != gone.room) {
-            self.rooms.retain(|room, stage| *room != gone.room || !stage.hushed.is_empty());
-        }
-        Some(gone)
-    }
-
-    fn stage(&mut self, room: RoomId, shares: Vec<(SessionId, Vec<Feed>)>) {
-        let stage = self.rooms.entry(room).or_default();
-        let feeds = shares.iter().flat_map(|(_, feeds)| feeds);
-        stage.sources =
-            feeds.map(|feed| ((feed.publisher, feed.mid.clone()), feed.source)).collect();
-        stage.feeds = shares.into_iter().collect();
-    }
-
-    fn source(&self, room: RoomId, track: TrackKey) -> Option<(SessionId, Source)> {
-        let publisher = self.peers.get(&track.publisher)?.session;
-        let key = (publisher, track.mid.to_string());
-        let source = self.rooms.get(&room)?.sources.get(&key)?;
-        Some((publisher, *source))
+/// Sends one frame to many.
+fn tell((frame, listeners): (Option<Bytes>, Vec<Outbox>)) {
+    for (outbox, frame) in listeners.into_iter().zip(frame.into_iter().cycle()) {
+        outbox.push(frame);
     }
 }
 
-impl Stage {
-    fn forget(&mut self, session: SessionId) {
-        self.feeds.remove(&session);
-        self.hushed.remove(&session);
-        self.speaking.remove(&session);
-    }
-
-    fn hush_orders(&self, room: RoomId, session: SessionId, hushed: bool) -> Vec<Order> {
-        let sounds = self.sources.iter().filter(|((publisher, _), source)| {
-            *publisher == session && actors::media::is_sound(**source)
-        });
-        let tracks = sounds.filter_map(|((publisher, mid), _)| track_of(room, *publisher, mid));
-        tracks.map(|track| Order::Hush { peer: track.publisher, track, hushed }).collect()
-    }
-}
-
-/// A session in a room, as the loop knows it. Two ids of chance folded into one stay unguessable
-/// and apart.
-fn peer_of(room: RoomId, session: SessionId) -> PeerKey {
-    room.as_u128().rotate_left(64) ^ session.as_u128()
-}
-
-fn track_of(room: RoomId, publisher: SessionId, mid: &str) -> Option<TrackKey> {
-    let mid: Mid = mid.parse().ok()?;
-    Some(TrackKey { publisher: peer_of(room, publisher), mid })
+/// A frame that carries a signal.
+fn signal_frame(room: RoomId, signal: MediaSignal) -> Bytes {
+    pack(&ToBrowser::Signal { room, signal })
 }

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod headers;
 pub mod health;
 pub mod page;
+pub mod reach;
 pub mod socket;
 pub mod tabs;
 pub mod upload;

@@ -259,6 +259,7 @@ async fn sweep(gate: Arc<Gate>, mut stopping: watch::Receiver<bool>) {
             _ = tick.tick() => {
                 gate.house.sweep();
                 gate.guards.forget_quiet();
+                gate.calls.settle();
             }
             _ = stopping.wait_for(|stop| *stop) => return,
         }

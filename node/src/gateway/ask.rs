@@ -69,10 +69,16 @@ async fn of_tenant(
     request: &str,
     command: TenantCommand,
 ) -> Result<Reply, No> {
-    // The same request makes the same ids, so a retry finds what the first try made.
+    // The same request makes the same ids, so a retry finds what the first try made; another
+    // command under the same request makes other ones.
+    let about = match &command {
+        TenantCommand::Open { .. } => b"open".to_vec(),
+        TenantCommand::Invite { case, .. } => case.as_u128().to_be_bytes().to_vec(),
+        TenantCommand::Revoke { .. } | TenantCommand::Close { .. } => Vec::new(),
+    };
     let new = |what: &[u8]| {
         let person = by.person.as_u128().to_be_bytes();
-        gate.secrets.derive(&[what, &person, request.as_bytes()])
+        gate.secrets.derive(&[what, &about, &person, request.as_bytes()])
     };
     let case = CaseId::from_u128(new(b"case"));
     let (link, customer) = (LinkId::from_u128(new(b"link")), PersonId::from_u128(new(b"person")));
@@ -131,6 +137,11 @@ async fn of_media(
                 return Err(no(MediaRefusal::NotSeated));
             }
             let sdp = gate.calls.offer(room, by.session, sdp, outbox.clone()).await.map_err(no)?;
+            // The seat may have been taken away while the offer was answered.
+            if !gate.house.rooms.look(Key::Room(room), look).await? {
+                gate.calls.hangup(room, by.session);
+                return Err(no(MediaRefusal::NotSeated));
+            }
             Ok(Reply::Answer { sdp })
         }
     }

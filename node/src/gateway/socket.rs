@@ -13,6 +13,7 @@
 use actors::{
     handle::{No, Watch},
     outbox::{CutWatch, Outbox, Outgoing, outbox},
+    room,
     shell::pack,
 };
 use axum::{
@@ -40,6 +41,7 @@ use protocol::{
     id::{LinkId, Seq},
     key::Key,
     limits,
+    room::RoomCommand,
     session::Origin,
     time::Time,
     version,
@@ -55,6 +57,7 @@ use super::{
     Gate, Shared, ask,
     auth::{self, Known, name_of, same_site, session_of},
     bodies::{Not, reply_of},
+    reach,
     tabs::Open,
 };
 
@@ -114,7 +117,19 @@ async fn live(gate: &Shared, by: Caller, origin: Origin, socket: WebSocket) {
             Cut::TooMany
         }
     };
+    if why == Cut::SessionOver {
+        over(gate, by).await;
+    }
     gate.metrics.cut(why);
+}
+
+/// A session that is over sits nowhere any more, whatever its browser holds open.
+async fn over(gate: &Shared, by: Caller) {
+    for room in gate.calls.end(by.session) {
+        let leave = room::Input::Command(RoomCommand::Leave {});
+        // Refused when it had no seat: then there is nothing to leave.
+        let _ = gate.house.rooms.ask(Key::Room(room), by, leave).await;
+    }
 }
 
 /// Everything that ends a socket from outside (W5).
@@ -319,6 +334,10 @@ impl<'a> Life<'a> {
                 if request.len() > 64 {
                     return Err(Cut::Malformed);
                 }
+                if let Err(refusal) = reach::command(&self.origin, &command) {
+                    self.done(Done::Answered(ask, Reply::Refused { refusal }));
+                    return Ok(());
+                }
                 let (gate, by, outbox) = (self.gate, self.by, self.outbox.clone());
                 asks.push(Box::pin(async move {
                     let reply = ask::answer(gate, by, &outbox, &request, command).await;
@@ -330,6 +349,10 @@ impl<'a> Life<'a> {
     }
 
     fn watch(&mut self, topic: Topic, after: Seq, asks: &mut Asks<'a>) -> Result<(), Cut> {
+        if let Err(refusal) = reach::topic(&self.origin, &topic) {
+            self.not_shown(topic, refusal);
+            return Ok(());
+        }
         let again = self.watches.contains_key(&topic);
         if !again && self.watches.len() >= limits::TOPICS_PER_SOCKET {
             return Err(Cut::TooMany);
@@ -339,9 +362,6 @@ impl<'a> Life<'a> {
             self.unwatch(topic, before);
         }
         let (gate, by) = (self.gate, self.by);
-        if let Topic::Room { room } = topic {
-            gate.calls.moved(room, by.session, self.outbox.clone());
-        }
         let watch = Watch { id, by, outbox: self.outbox.clone() };
         asks.push(Box::pin(async move {
             Done::Watched(topic, id, watch_topic(gate, topic, watch, after).await)
@@ -357,6 +377,8 @@ impl<'a> Life<'a> {
             Done::Watched(topic, id, Ok(())) => {
                 if self.watches.get(&topic) != Some(&id) {
                     self.unwatch(topic, id); // taken back while it was under way
+                } else if let Topic::Room { room } = topic {
+                    self.gate.calls.joined(room, self.by.session, &self.outbox);
                 }
             }
             Done::Watched(topic, id, Err(no)) => {

@@ -39,6 +39,7 @@ use super::{
     Gate, Shared, ask,
     auth::{same_site, session_of},
     bodies::Not,
+    reach,
 };
 
 /// Pieces of a body that wait for the disk.
@@ -67,7 +68,8 @@ pub async fn store(
     body: Body,
 ) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
-    let (by, _) = session_of(&gate, &headers).await?;
+    let (by, origin) = session_of(&gate, &headers).await?;
+    reach::conversation(&origin, conversation).map_err(Not::refused)?;
     if by.role == Role::Administrator {
         return Err(refused(FileRefusal::NotForAdministrators));
     }
@@ -89,7 +91,8 @@ pub async fn fetch(
     Path((conversation, id)): Path<(ConversationId, FileId)>,
     headers: HeaderMap,
 ) -> Result<Response, Not> {
-    let (by, _) = session_of(&gate, &headers).await?;
+    let (by, origin) = session_of(&gate, &headers).await?;
+    reach::conversation(&origin, conversation).map_err(Not::refused)?;
     ask::admitted(&gate, by, conversation).await?;
     let look = move |it: &file::File| it.look(&by, id, conversation);
     let (view, kept) = gate.house.files.look(Key::File(id), look).await?.map_err(refused)?;
