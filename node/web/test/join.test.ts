@@ -47,7 +47,7 @@ const join = () =>
 beforeEach(() => {
   vi.useFakeTimers();
   FakePeer.all = [];
-  world = { offer: vi.fn(), publish: vi.fn(), shows: vi.fn(), speaks: vi.fn(), state: vi.fn() };
+  world = { offer: vi.fn(), publish: vi.fn(async () => true), shows: vi.fn(), speaks: vi.fn(), state: vi.fn() };
 });
 afterEach(() => void vi.useRealTimers());
 

@@ -48,13 +48,13 @@ test("who is present before knocking is present at the door and on the seat", ()
   expect(others(seated)).toMatchObject([{ session: you.session, present: true, since: 5 }]);
 });
 
-test("who loses the connection keeps the seat and publishes nothing", () => {
+test("who loses the connection keeps the seat, and its tracks stay known", () => {
   const track = { mid: "0", source: "camera", on: true } as const;
   const seated = after([opened, { kind: "seated", ...you }]);
   const publishing = hear(seated, { kind: "publishes", session: you.session, tracks: [track] });
   expect(others(publishing)[0]?.tracks).toEqual([track]);
   expect(others(hear(publishing, { kind: "absent", session: you.session }))).toMatchObject([
-    { present: false, tracks: [] },
+    { present: false, tracks: [track] },
   ]);
 });
 

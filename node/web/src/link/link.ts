@@ -117,10 +117,13 @@ export class Link {
   #connect(): void {
     this.#frames = 0;
     this.#acked = 0;
+    this.#socket?.close(); // one try at a time: an overtaken one must not live on
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
     let welcomed = false;
-    socket.onopen = () => socket.send(JSON.stringify({ kind: "hello", version: WIRE }));
+    socket.onopen = () => {
+      if (this.#socket === socket) socket.send(JSON.stringify({ kind: "hello", version: WIRE }));
+    };
     socket.onmessage = ({ data }) => {
       if (this.#socket !== socket) return;
       const frame = JSON.parse(data as string) as ToBrowser;

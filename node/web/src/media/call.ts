@@ -12,8 +12,8 @@ export type CallState = "new" | "connecting" | "connected" | "lost";
 export interface CallWorld {
   /** Sends an offer and returns the answer, or null when none came. */
   offer(sdp: string): Promise<string | null>;
-  /** Announces the complete list of own tracks. */
-  publish(tracks: Track[]): void;
+  /** Announces the complete list of own tracks; false when the node did not take it. */
+  publish(tracks: Track[]): Promise<boolean>;
   /** This track of that device is there now, or no longer. */
   shows(session: SessionId, source: Source, track: MediaStreamTrack | null): void;
   /** Who is heard now, loudest first. */
@@ -27,6 +27,8 @@ export interface Call {
   send(source: Source, track: MediaStreamTrack | null, on: boolean): void;
   /** Takes a signal of the node in. */
   hear(signal: MediaSignal): void;
+  /** What the node believes is sent; said again when it is wrong (its room was woken anew). */
+  confirm(tracks: readonly Track[]): void;
   /** The socket is back: announce again, and offer again when the connection is gone. */
   renew(): void;
   close(): void;

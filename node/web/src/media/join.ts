@@ -94,6 +94,13 @@ class LastingCall implements Call {
     void this.#listen(peer);
   }
 
+  confirm(tracks: readonly Track[]): void {
+    const known = JSON.stringify(tracks.map(({ mid, source, on }) => ({ mid, source, on })));
+    if (this.#announced === "" || known === this.#announced) return;
+    this.#announced = "";
+    this.#announce();
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -172,7 +179,12 @@ class LastingCall implements Call {
     const said = JSON.stringify(tracks);
     if (said === this.#announced) return;
     this.#announced = said;
-    this.#world.publish(tracks);
+    void this.#world.publish(tracks).then((taken) => {
+      if (taken || this.#announced !== said) return;
+      // Not taken: said again a little later, unless something newer was said meanwhile.
+      this.#announced = "";
+      setTimeout(() => this.#announce(), pause(0));
+    });
   }
 
   /** Whether anybody is still at the other end, after the socket moved. */

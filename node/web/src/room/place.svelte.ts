@@ -52,7 +52,12 @@ export class Place {
     });
     this.names = new Names(this.link);
     this.link.watch(this.topic, {
-      shown: (_seq, view) => view.kind === "room" && this.#set(show(this.#room(), view.view), true),
+      shown: (_seq, view) => {
+        if (view.kind !== "room") return;
+        this.#set(show(this.#room(), view.view), true);
+        const own = view.view.seats.find(({ session }) => session === this.welcome?.session);
+        if (own) this.call?.confirm(own.tracks);
+      },
       happened: (_seq, at, event) => {
         if (event.kind !== "room") return;
         if (event.event.kind === "knocked") this.names.renew(this.topic, event.event.person);
@@ -84,9 +89,10 @@ export class Place {
   }
 
   /** Announces what this device publishes now; of use only on this socket. */
-  publish(tracks: Track[]): void {
+  async publish(tracks: Track[]): Promise<boolean> {
     const command = { kind: "publish", tracks } as const;
-    void this.link.ask({ kind: "room", room: this.id, command }, true);
+    const reply = await this.link.ask({ kind: "room", room: this.id, command }, true);
+    return reply.kind === "done" || reply.kind === "refused";
   }
 
   /** Begins the call; signals that came too early are handed over. */

@@ -123,11 +123,10 @@ export function hear(room: Room, note: RoomNote): Room {
       const present = new Set(room.present);
       if (here) present.add(session);
       else present.delete(session);
-      const seat = here ? { present: true } : { present: false, tracks: [] };
       return {
         ...room,
         present,
-        seats: change(room.seats, session, seat),
+        seats: change(room.seats, session, { present: here }),
         waiting: change(room.waiting, session, { present: here }),
       };
     }
