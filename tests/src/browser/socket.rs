@@ -109,17 +109,21 @@ pub async fn say(ws: &mut Ws, frame: &ToNode) {
 /// # Panics
 /// When it is none of this protocol.
 pub async fn frame(ws: &mut Ws) -> Option<ToBrowser> {
-    loop {
-        match soon("a frame", ws.next()).await {
-            Some(Ok(Message::Text(text))) => {
-                let read = codec::from_json::<ToBrowser, { limits::FRAME_DOWN_BYTES }>(&text);
-                return Some(read.expect("the node says what the protocol knows"));
+    // One wait for all of it: a node that only pings is as good as silent.
+    soon("a frame", async {
+        loop {
+            match ws.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    let read = codec::from_json::<ToBrowser, { limits::FRAME_DOWN_BYTES }>(&text);
+                    return Some(read.expect("the node says what the protocol knows"));
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(other)) => panic!("the node sends text only, not {other:?}"),
             }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-            Some(Ok(other)) => panic!("the node sends text only, not {other:?}"),
         }
-    }
+    })
+    .await
 }
 
 impl Socket {

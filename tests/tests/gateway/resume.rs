@@ -95,7 +95,7 @@ async fn a_restarted_node_knows_cookie_seat_and_chat() {
 /// its data from no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_stops_although_connections_stand_about() {
-    let stage = Stage::start().await;
+    let stage = Stage::with(|config| config.limits.commands_per_second = 100_000).await;
     let (mut expert, guest) = met(&stage).await;
     let narrow = Site { window: Some(4096), ..stage.site.clone() };
     let mut stuck = stage.guest("Familie Groß").await.at(&narrow).socket().await;
@@ -103,7 +103,8 @@ async fn a_node_stops_although_connections_stand_about() {
     let silent = stage.site.tcp().await.expect("accepted");
     let idle = stage.site.connect().await.expect("a handshake");
     let text = "x".repeat(protocol::limits::MESSAGE_CHARS);
-    for _ in 0..200 {
+    // More than the machine's buffers take, and less than would cut the socket as slow.
+    for _ in 0..640 {
         stage.said(&mut expert, text.clone()).await;
     }
     let stage = stage.restarted().await;
