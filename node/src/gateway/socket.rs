@@ -38,7 +38,7 @@ use protocol::{
     caller::Caller,
     codec,
     frame::{Cut, Refusal, Reply, ToBrowser, ToNode, Topic},
-    id::{LinkId, Seq},
+    id::{LinkId, RoomId, Seq},
     key::Key,
     limits,
     room::RoomCommand,
@@ -117,15 +117,16 @@ async fn live(gate: &Shared, by: Caller, origin: Origin, socket: WebSocket) {
             Cut::TooMany
         }
     };
-    if why == Cut::SessionOver {
-        over(gate, by).await;
-    }
     gate.metrics.cut(why);
 }
 
 /// A session that is over sits nowhere any more, whatever its browser holds open.
-async fn over(gate: &Shared, by: Caller) {
-    for room in gate.calls.end(by.session) {
+async fn over(gate: &Shared, by: Caller, watched: Vec<RoomId>) {
+    let mut rooms = gate.calls.end(by.session);
+    rooms.extend(watched);
+    rooms.sort_unstable();
+    rooms.dedup();
+    for room in rooms {
         let leave = room::Input::Command(RoomCommand::Leave {});
         // Refused when it had no seat: then there is nothing to leave.
         let _ = gate.house.rooms.ask(Key::Room(room), by, leave).await;
@@ -198,8 +199,15 @@ impl<'a> Life<'a> {
             Err(_) => Cut::Version, // W1
         };
         self.outbox.cut(why);
+        let mut rooms = Vec::new();
         for (topic, id) in std::mem::take(&mut self.watches) {
             self.unwatch(topic, id); // W4
+            if let Topic::Room { room } = topic {
+                rooms.push(room);
+            }
+        }
+        if why == Cut::SessionOver {
+            over(self.gate, self.by, rooms).await;
         }
         farewell(&mut down, why).await;
         why
