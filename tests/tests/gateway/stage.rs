@@ -16,7 +16,11 @@ use protocol::{
     session::Origin,
     time::{Span, Time},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tempfile::TempDir;
 use tests::browser::{Browser, Site, Socket};
 
@@ -63,6 +67,11 @@ impl Stage {
     pub(crate) async fn restarted_after(self, meanwhile: impl AsyncFnOnce(&Config)) -> Self {
         let Self { node, config, dir, .. } = self;
         node.stop().await;
+        // Stopped actors let go of the journals when they have had their turn; in a process of its
+        // own a node would be gone by then.
+        let free =
+            [config.storage.data.join("journals/lock"), config.storage.data.join("files/lock")];
+        eventually("journals and files to be let go", || free.iter().all(|it| is_free(it))).await;
         meanwhile(&config).await;
         Self::on(dir, config).await
     }
@@ -170,6 +179,12 @@ impl Stage {
         done(socket.ask(self.say(message, text)).await);
         message
     }
+}
+
+/// Whether nobody holds this lock.
+fn is_free(path: &Path) -> bool {
+    let lock = File::open(path).expect("a node leaves its lock");
+    rustix::fs::flock(lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
 /// The position up to which it is durable.
