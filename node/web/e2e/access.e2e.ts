@@ -223,6 +223,7 @@ step("German and English, and the choice is kept", async () => {
   await english.page.reload();
   await english.page.getByRole("button", { name: "Anmelden" }).waitFor();
   await english.click(ID.language);
+  await english.page.getByRole("button", { name: "Sign in" }).waitFor();
   await english.page.goto(node.demo.guest);
   await english.page.getByText("Your name", { exact: true }).waitFor();
   expect(await english.page.locator("html").getAttribute("lang")).toBe("en");

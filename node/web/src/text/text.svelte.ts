@@ -25,11 +25,11 @@ export const spoken = (): Language => language;
 
 /** Shows another language; `keep` when the reader chose it by hand. */
 export async function speak(to: Language, keep = false): Promise<void> {
+  if (keep) remember(to); // at once: whoever leaves the page meanwhile has chosen all the same
   const texts = to === "de" ? german : (await import("../../texts/en.ftl?raw")).default;
   bundle = bundleOf(to, texts);
   language = to;
   document.documentElement.lang = to;
-  if (keep) remember(to);
 }
 
 /** Starts with the reader's own choice, or with the browser's first language that exists. */
