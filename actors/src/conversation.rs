@@ -263,10 +263,10 @@ impl Conversation {
         self.known_to(by) && self.has(by) && by.role != Role::Administrator
     }
 
-    /// Whether this person is one of the conversation's people.
-    pub fn knows(&self, person: PersonId) -> bool {
-        self.people.contains_key(&person)
-            || self.messages.iter().any(|message| message.by == person)
+    /// Everybody who is or was of this conversation: who may be named to its people.
+    pub fn known(&self) -> BTreeSet<PersonId> {
+        let said = self.messages.iter().map(|message| message.by);
+        self.people.keys().copied().chain(said).collect()
     }
 
     fn known_to(&self, by: &Caller) -> bool {

@@ -39,7 +39,7 @@ use crate::{
     gateway::{self, Gate, guard::Guards, socket::PerSession},
     media::{MediaConfig, MediaLoop},
     metrics::Metrics,
-    secrets::{Secrets, chance},
+    secrets::{Secrets, chance, write_private},
     serve::{self, Listener},
     tls::{self, TlsFault},
 };
@@ -241,7 +241,7 @@ fn remembered<T: FromStr + ToString>(
         }),
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => {
             let made = make(now(), chance());
-            fs::write(&path, made.to_string()).map_err(|it| disk(&path, it))?;
+            write_private(&path, made.to_string().as_bytes()).map_err(|it| disk(&path, it))?;
             Ok(made)
         }
         Err(fault) => Err(disk(&path, fault)),
