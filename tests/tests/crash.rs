@@ -2,6 +2,7 @@
 //!
 //! A child process is killed at a moment that follows from a seed, by what it has said and never by
 //! the clock. `KONSIL_CRASH_ROUNDS` sets how often (20), `SEED` where chance begins (1).
+//! `KONSIL_FLIP_ROUNDS` sets how many bits are flipped in an engine's files, one at a time (20).
 
 use std::{
     fs,
@@ -169,7 +170,7 @@ fn flip_and_look(engine: Engine, file: fn(&Path) -> std::path::PathBuf) {
     let twin = Options { engine, ..options(twin_dir.path()) };
     let twin: Arc<dyn Source> = Arc::new(Ledger::open(twin).expect("the twin opens"));
     let mut named = 0;
-    for seed in 0..number("KONSIL_CRASH_ROUNDS", 20) {
+    for seed in 0..number("KONSIL_FLIP_ROUNDS", 20) {
         let dir = TempDir::new().expect("a directory");
         copy_dir(whole.path(), dir.path());
         flip_a_bit(&file(dir.path()), &mut Dice::new(seed));

@@ -21,16 +21,17 @@ pub(crate) struct Crash {
 }
 
 impl Crash {
-    /// Runs every test with `crash` in its name.
+    /// Runs the tests of the binary `crash`.
     pub(crate) fn run(self) -> Result<()> {
-        let mut tests = rust_tests();
-        tests.env("KONSIL_CRASH_ROUNDS", self.rounds.to_string());
-        tests.env("KONSIL_SEED", self.seed.to_string());
-        if tools::has("cargo-nextest") {
+        let mut tests = if tools::has("cargo-nextest") {
             // The rounds take as long as they take: no test is slow here.
-            tests.args(["--profile", "slow"]);
-        }
-        tests.arg("crash");
+            cargo(["nextest", "run", "--profile", "slow"])
+        } else {
+            cargo(["test"])
+        };
+        tests.args(["--locked", "-p", "tests", "--test", "crash"]);
+        tests.env("KONSIL_CRASH_ROUNDS", self.rounds.to_string());
+        tests.env("SEED", self.seed.to_string());
         let what = format!("crash suite, {} rounds from seed {}", self.rounds, self.seed);
         step(&what, &mut tests)
     }

@@ -1,4 +1,9 @@
 //! The second engine: copy-on-write pages, least room on the disk. The only file that names redb.
+//!
+//! # Known limit
+//! A bit flipped in redb's own allocator pages can make redb 4.6.0 panic while it panics, which
+//! ends the process: a fault that is named by an abort and not by us. About one flip in 130 of a
+//! small database did so. A node restarted on such a file needs it moved aside and rebuilt.
 
 use std::path::{Path, PathBuf};
 
