@@ -37,6 +37,8 @@ struct Stage {
     feeds: HashMap<SessionId, Vec<Feed>>,
     sources: HashMap<(SessionId, String), Source>,
     hushed: HashSet<SessionId>,
+    /// Receivers of whom the loop was not told.
+    unsent: HashSet<SessionId>,
     speaking: BTreeMap<SessionId, u8>,
 }
 
@@ -103,7 +105,10 @@ impl Book {
         shares: Vec<(SessionId, Vec<Feed>)>,
     ) -> (Vec<SessionId>, Vec<(PeerKey, MediaSignal)>) {
         let stage = self.rooms.entry(room).or_default();
-        let other = |(id, feeds): &&(SessionId, Vec<Feed>)| stage.feeds.get(id) != Some(feeds);
+        let unsent = std::mem::take(&mut stage.unsent);
+        let other = |(id, feeds): &&(SessionId, Vec<Feed>)| {
+            unsent.contains(id) || stage.feeds.get(id) != Some(feeds)
+        };
         let changed = shares.iter().filter(other).map(|(id, _)| *id).collect();
         let feeds = shares.iter().flat_map(|(_, feeds)| feeds);
         let sources: HashMap<_, _> =
@@ -142,7 +147,7 @@ impl Book {
     /// The loop was not told: the next order of the same is a change.
     pub(super) fn unsent(&mut self, room: RoomId, session: SessionId) {
         if let Some(stage) = self.rooms.get_mut(&room) {
-            stage.feeds.remove(&session);
+            stage.unsent.insert(session);
         }
     }
 
@@ -314,6 +319,17 @@ mod tests {
         let (other, picture) = (track_of(ROOM, a, "3"), track_of(ROOM, a, "0"));
         assert!(book.up(other.expect("plain"), true));
         assert!(!book.up(picture.expect("plain"), false), "a picture is not a sound");
+    }
+
+    #[test]
+    fn what_the_loop_was_not_told_is_told_with_the_next_order() {
+        let (mut book, a, b) = (Book::default(), SessionId::from_u128(2), SessionId::from_u128(3));
+        let share = || vec![(b, vec![feed(a, "0", Source::Camera)])];
+        book.stage(ROOM, share());
+        book.unsent(ROOM, b);
+        assert_eq!(book.tracks_for(ROOM, b).len(), 1, "an offer meanwhile gets everything");
+        assert_eq!(book.stage(ROOM, share()).0, [b]);
+        assert!(book.stage(ROOM, share()).0.is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! # Known limit
 //! A bit flipped in redb's own allocator pages can make redb 4.6.0 panic while it panics, which
-//! ends the process: a fault that is named by an abort and not by us. About one flip in 130 of a
+//! ends the process: a fault that is named by an abort and not by us. One flip of some 130 tried on a
 //! small database did so. A node restarted on such a file needs it moved aside and rebuilt.
 
 use std::path::{Path, PathBuf};
