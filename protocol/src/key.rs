@@ -1,10 +1,12 @@
 //! Which actor is meant: the address that outlives machines.
 
-use crate::id::{ConversationId, FileId, RoomId, SessionId, TenantId};
+use crate::id::{ConversationId, FileId, NotAnId, RoomId, SessionId, TenantId};
 use std::fmt;
 
 /// The address of one actor, and the name of its journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum Key {
     /// A tenant's cases and links.
     Tenant(TenantId),
@@ -43,6 +45,25 @@ impl Key {
     }
 }
 
+impl std::str::FromStr for Key {
+    type Err = NotAnId;
+
+    /// Reads what [`fmt::Display`] writes: the name of the actor's journal.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let no = NotAnId { expected: "kind/id" };
+        let (kind, id) = text.split_once('/').ok_or(no.clone())?;
+        match kind {
+            "tenant" => id.parse().map(Self::Tenant),
+            "vault" => id.parse().map(Self::Vault),
+            "session" => id.parse().map(Self::Session),
+            "room" => id.parse().map(Self::Room),
+            "conversation" => id.parse().map(Self::Conversation),
+            "file" => id.parse().map(Self::File),
+            _ => Err(no),
+        }
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -52,6 +73,29 @@ impl fmt::Display for Key {
             Self::Room(id) => write!(to, "room/{id}"),
             Self::Conversation(id) => write!(to, "conversation/{id}"),
             Self::File(id) => write!(to, "file/{id}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_again_in_the_name_of_its_journal() {
+        let keys = [
+            Key::Tenant(TenantId::from_u128(1)),
+            Key::Vault(TenantId::from_u128(2)),
+            Key::Session(SessionId::from_u128(3)),
+            Key::Room(RoomId::from_u128(4)),
+            Key::Conversation(ConversationId::from_u128(5)),
+            Key::File(FileId::from_u128(u128::MAX)),
+        ];
+        for key in keys {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+        for bad in ["", "room", "room/", "room/session_00000000000000000000000001", "cat/1"] {
+            assert!(bad.parse::<Key>().is_err(), "{bad}");
         }
     }
 }

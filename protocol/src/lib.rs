@@ -15,6 +15,7 @@
 mod word;
 
 pub mod caller;
+pub mod cluster;
 pub mod codec;
 pub mod conversation;
 pub mod file;
@@ -24,9 +25,11 @@ pub mod key;
 pub mod limits;
 pub mod machine;
 pub mod media;
+pub mod peer;
 pub mod room;
 pub mod session;
 pub mod tenant;
 pub mod time;
+pub mod twin;
 pub mod vault;
 pub mod version;

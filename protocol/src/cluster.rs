@@ -1,0 +1,318 @@
+//! The cluster: who belongs to it, where each shard lives, and how either may change.
+//!
+//! These are the words of the control plane. The rule that applies a [`Change`] is
+//! `storage::control`; consensus about the order of changes is the node's affair. Liveness is not
+//! among them: who answers at the moment is never written down.
+
+use crate::{id::NodeId, time::Time};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+use ts_rs::TS;
+
+macro_rules! number {
+    ($($(#[$meta:meta])* $name:ident;)*) => {$(
+        $(#[$meta])*
+        #[derive(
+            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, TS,
+        )]
+        #[ts(type = "number")]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// The one after.
+            pub const fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(to)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(to)
+            }
+        }
+    )*};
+}
+
+number! {
+    /// The number of a shard's configuration; a message of an older epoch is refused.
+    Epoch;
+    /// A position in a shard's log: 1 is the first entry, 0 is before it.
+    Lsn;
+}
+
+/// A node of the cluster: the number it was admitted under and the disk it came with. Neither is
+/// ever used again, so a node that lost its disk is another node (rule R3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(rename_all = "camelCase")]
+pub struct NodeKey {
+    /// The index of the change that admitted it.
+    #[ts(type = "number")]
+    pub number: u64,
+    /// Chance, made with its data folder.
+    #[ts(type = "number")]
+    pub storage: u64,
+}
+
+impl fmt::Display for NodeKey {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "n{}", self.number)
+    }
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "n{}", self.number)
+    }
+}
+
+shape! {
+    /// Where a node stands, for placement and for people.
+    #[derive(Eq, Default)]
+    pub struct Labels {
+        /// What people call it.
+        pub name: String,
+        /// ISO 3166 code of the country its disks stand in; decides what may be placed there.
+        pub country: String,
+        /// The building, room or zone; the two copies of a shard stand in different ones.
+        pub site: String,
+    }
+}
+
+names! {
+    /// What a node is for.
+    pub enum Purpose {
+        /// Holds shards, serves browsers, may vote.
+        Data,
+        /// Votes and holds nothing: what makes two machines safe.
+        Witness,
+    }
+}
+
+shape! {
+    /// A node as the others know it.
+    #[derive(Eq)]
+    pub struct Member {
+        /// Its number and disk.
+        pub key: NodeKey,
+        /// The id that browsers and logs know.
+        pub id: NodeId,
+        /// Its libp2p PeerId, base 58: who it proves to be on every connection.
+        pub peer: String,
+        /// Where other nodes reach it, as libp2p multiaddresses.
+        pub addresses: Vec<String>,
+        /// Where browsers reach it, as origins (`https://host:port`); none for a witness.
+        pub web: Vec<String>,
+        /// Where it stands.
+        pub labels: Labels,
+        /// What it is for.
+        pub purpose: Purpose,
+        /// The release it runs.
+        pub release: String,
+        /// The newest wire version between nodes that it speaks.
+        pub wire: u16,
+        /// On its way out: given nothing, and relieved of what it has.
+        pub draining: bool,
+    }
+}
+
+shape! {
+    /// Who holds a shard. Only a compare-and-set on the epoch changes it.
+    #[derive(Copy, Eq)]
+    pub struct Config {
+        /// Rises by one with every change.
+        pub epoch: Epoch,
+        /// Serves the shard.
+        pub primary: NodeKey,
+        /// Holds the second copy; without one the shard is alone (Solo).
+        pub twin: Option<NodeKey>,
+        /// Rises only when copies were given up by force: cursors of an older one are void.
+        #[ts(type = "number")]
+        pub generation: u32,
+    }
+}
+
+impl Config {
+    /// Whether this node's copy holds everything that was ever acknowledged.
+    pub fn is_eligible(&self, node: NodeKey) -> bool {
+        self.primary == node || self.twin == Some(node)
+    }
+}
+
+shape! {
+    /// Where placement would like a shard to be; the shard's primary brings it about.
+    #[derive(Copy, Eq)]
+    pub struct Wanted {
+        /// Who should serve.
+        pub primary: NodeKey,
+        /// Who should hold the second copy.
+        pub twin: Option<NodeKey>,
+    }
+}
+
+shape! {
+    /// One shard in the map.
+    #[derive(Copy, Eq)]
+    pub struct Place {
+        /// Who holds it.
+        pub config: Config,
+        /// Who should.
+        pub wanted: Option<Wanted>,
+    }
+}
+
+shape! {
+    /// A proposal to change who holds a shard.
+    #[derive(Copy, Eq)]
+    pub struct Cas {
+        /// Which shard.
+        pub shard: u16,
+        /// The epoch the proposer knows.
+        pub expect: Epoch,
+        /// Who shall serve.
+        pub primary: NodeKey,
+        /// Who shall hold the second copy.
+        pub twin: Option<NodeKey>,
+        /// Who proposes.
+        pub proposer: NodeKey,
+    }
+}
+
+shape! {
+    /// A node that asks to be admitted.
+    #[derive(Eq)]
+    pub struct Candidate {
+        /// Of its data folder.
+        #[ts(type = "number")]
+        pub storage: u64,
+        /// The id that browsers and logs will know.
+        pub id: NodeId,
+        /// Its libp2p PeerId.
+        pub peer: String,
+        /// Where other nodes reach it.
+        pub addresses: Vec<String>,
+        /// Where browsers reach it.
+        pub web: Vec<String>,
+        /// Where it stands.
+        pub labels: Labels,
+        /// What it is for.
+        pub purpose: Purpose,
+        /// The release it runs.
+        pub release: String,
+        /// The newest wire version between nodes that it speaks.
+        pub wire: u16,
+    }
+}
+
+word! {
+    /// A change that the control plane orders and every node applies alike.
+    pub enum Change {
+        /// The first of all: this node alone holds everything.
+        Found { cluster: NodeId, shards: u16, first: Candidate },
+        /// Whoever shows the token with this SHA-256 before it expires may join, once.
+        Invite { digest: [u8; 32], expires: Time, purpose: Purpose },
+        /// A node joins; it shows a token. Its number is the index of this change.
+        Admit { digest: [u8; 32], now: Time, candidate: Candidate },
+        /// A member started: these are its addresses and its release now.
+        Announce { node: NodeKey, addresses: Vec<String>, web: Vec<String>, labels: Labels, release: String, wire: u16 },
+        /// A member shall give everything away, or shall not after all.
+        Drain { number: u64, on: bool },
+        /// A member that holds no copy is no longer one; its key is never used again.
+        Remove { number: u64 },
+        /// Who holds which shard: each is taken or refused by itself.
+        Cas { cases: Vec<Cas> },
+        /// Where shards should be.
+        Want { wants: Vec<(u16, Option<Wanted>)> },
+        /// An operator gives a shard to a node although acknowledged data may be lost (rule R8).
+        Force { shard: u16, primary: NodeKey, by: String, why: String, now: Time },
+    }
+}
+
+/// An open invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// SHA-256 of the token.
+    pub digest: [u8; 32],
+    /// Good until then.
+    pub expires: Time,
+    /// What the newcomer may be.
+    pub purpose: Purpose,
+}
+
+/// A use of force, kept for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forced {
+    /// Which shard.
+    pub shard: u16,
+    /// Who held it before.
+    pub before: Config,
+    /// Who was given it.
+    pub primary: NodeKey,
+    /// Who ordered it.
+    pub by: String,
+    /// Why, in the operator's words.
+    pub why: String,
+    /// When.
+    pub at: Time,
+}
+
+/// Everything the control plane knows, as of one change.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Map {
+    /// The index of the last change that is in here.
+    pub index: u64,
+    /// The cluster's id; none before it was founded.
+    pub cluster: Option<NodeId>,
+    /// Members by number.
+    pub members: BTreeMap<u64, Member>,
+    /// Every shard.
+    pub places: Vec<Place>,
+    /// Open invitations.
+    pub invitations: Vec<Invitation>,
+    /// What was done by force.
+    pub forced: Vec<Forced>,
+}
+
+impl Map {
+    /// The member with this key; none when it left, or came with another disk.
+    pub fn member(&self, node: NodeKey) -> Option<&Member> {
+        self.members.get(&node.number).filter(|it| it.key == node)
+    }
+
+    /// Who holds a shard.
+    pub fn config(&self, shard: u16) -> Option<Config> {
+        self.places.get(usize::from(shard)).map(|place| place.config)
+    }
+}
+
+names! {
+    /// Why a change was not made.
+    pub enum ChangeRefusal {
+        /// The epoch is another one by now: somebody was quicker.
+        Epoch,
+        /// Only a node whose copy is whole may serve.
+        NotEligible,
+        /// Only the shard's primary may add a second copy.
+        NotPrimary,
+        /// That node is no member, or was admitted with another disk.
+        NotMember,
+        /// There is no such shard.
+        NoShard,
+        /// A cluster is founded once.
+        Founded,
+        /// The token is unknown, used or expired.
+        Token,
+        /// The node still holds copies; drain it first.
+        Holds,
+        /// A witness holds no data.
+        Witness,
+        /// The last member with data cannot leave.
+        Last,
+    }
+}
