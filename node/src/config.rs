@@ -103,6 +103,36 @@ knobs! {
         /// from this machine.
         metrics: Option<SocketAddr> = None,
     }
+    /// The other nodes. A node without `listen` is alone: its data has one copy.
+    cluster: Cluster {
+        /// Where other nodes connect: QUIC over UDP, and TLS over TCP on the same port. Every
+        /// connection is encrypted, and only admitted nodes are let in.
+        listen: Option<SocketAddr> = None,
+        /// Where a newcomer knocks; open only while an invitation is. Usually the port after.
+        join: Option<SocketAddr> = None,
+        /// Addresses told to other nodes. Empty: all of this machine.
+        advertise: Vec<IpAddr> = Vec::new(),
+        /// Where browsers reach this node, as `https://host:port`. Empty: the first of `tls.names`.
+        web: Vec<String> = Vec::new(),
+        /// What people call this node. Empty: node- and its number.
+        name: String = String::new(),
+        /// The country its disks stand in, as two letters.
+        country: String = "DE".into(),
+        /// The building or room; the two copies of everything stand in different ones.
+        site: String = String::new(),
+        /// Countries in which data may be placed, as two letters. Empty: everywhere.
+        countries: Vec<String> = Vec::new(),
+        /// Further addresses (multiaddresses) at which members may be found.
+        seeds: Vec<String> = Vec::new(),
+        /// Serve other nodes as the place where they find each other.
+        rendezvous: bool = false,
+        /// Look for members on the local network by multicast. For development.
+        mdns: bool = false,
+        /// Milliseconds between two signs of life.
+        beat_ms: u64 = 100,
+        /// Milliseconds of silence after which the other copy is given up.
+        silence_ms: u64 = 500,
+    }
     /// What is kept, and where.
     storage: Storage {
         /// Where this node keeps its journals and files. Must be on a disk that honours fsync.
@@ -202,10 +232,31 @@ impl Config {
             let bytes = self.storage.segment_bytes;
             return no("storage.segment_bytes", bytes, "choose 1048576 to 1073741824");
         }
+        self.cluster.check()?;
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
             return no("tls.certificate and tls.key", 1, "name both files or neither");
         }
         Ok(self)
+    }
+}
+
+impl Cluster {
+    fn check(&self) -> Result<(), ConfigFault> {
+        let no = |key, value: String, remedy| Err(ConfigFault::OutOfBounds { key, value, remedy });
+        if !(20..=2_000).contains(&self.beat_ms) {
+            return no("cluster.beat_ms", self.beat_ms.to_string(), "choose 20 to 2000");
+        }
+        // A node that is merely slow must never look dead.
+        if !(4 * self.beat_ms..=60_000).contains(&self.silence_ms) {
+            let remedy = "choose four beats at least, 60000 at most";
+            return no("cluster.silence_ms", self.silence_ms.to_string(), remedy);
+        }
+        let country = |it: &&String| it.len() != 2 || !it.bytes().all(|l| l.is_ascii_uppercase());
+        if let Some(bad) = self.countries.iter().chain([&self.country]).find(country) {
+            let remedy = "use two capital letters as in ISO 3166, for example DE";
+            return no("cluster.country", bad.clone(), remedy);
+        }
+        Ok(())
     }
 }
 
@@ -268,7 +319,7 @@ macro_rules! plain {
         }
     )*};
 }
-plain!(u64, u32, usize);
+plain!(u64, u32, usize, bool);
 
 macro_rules! quoted {
     ($($type:ty => $shown:expr),*) => {$(

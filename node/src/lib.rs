@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod media;
 pub mod metrics;
 pub mod node;
+pub mod peers;
 pub mod secrets;
 pub mod serve;
 pub mod tls;
