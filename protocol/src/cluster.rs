@@ -6,7 +6,10 @@
 
 use crate::{id::NodeId, time::Time};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 use ts_rs::TS;
 
 macro_rules! number {
@@ -277,6 +280,10 @@ pub struct Map {
     pub invitations: Vec<Invitation>,
     /// What was done by force.
     pub forced: Vec<Forced>,
+    /// Disks that ever came in; none comes in twice, not even after it left (rule R3).
+    pub storages: BTreeSet<u64>,
+    /// PeerIds that ever came in, likewise.
+    pub peers: BTreeSet<String>,
 }
 
 impl Map {
@@ -314,5 +321,11 @@ names! {
         Witness,
         /// The last member with data cannot leave.
         Last,
+        /// That disk or that PeerId came in before; each comes in once (rule R3).
+        Used,
+        /// Nothing is founded yet.
+        NotFounded,
+        /// More, or longer, than there is room for in the map.
+        TooMuch,
     }
 }

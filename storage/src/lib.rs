@@ -15,6 +15,7 @@
 //! on a disk; [`ledger`] lies on all of them.
 
 pub mod content;
+pub mod control;
 pub mod dice;
 pub mod digest;
 pub mod disk;

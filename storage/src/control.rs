@@ -1,0 +1,137 @@
+//! The control plane's state machine: how one change becomes the next map.
+//!
+//! Pure: the order of changes is consensus' affair (the node's `control`), and every member that
+//! applies the same changes has the same map. The words are `protocol::cluster`'s.
+//!
+//! # Invariants
+//! - **M1** A shard has one configuration per epoch; only a compare-and-set or force makes the
+//!   next, and its epoch is one more.
+//! - **M2** Without force, who serves next held a whole copy before (rules a, b); a node without
+//!   one becomes the second copy only when the primary itself proposes it (rule c).
+//! - **M3** Whoever holds or shall hold a copy is a member with data (rule d).
+//! - **M4** A member's number is the index of the change that admitted it, the founder's is 1; no
+//!   number, disk or PeerId comes in twice, not even after its member left (rule R3).
+//! - **M5** A generation counts the uses of force on its shard; each is on record.
+//! - **M6** A refused change leaves everything but the index as it was.
+//! - **M7** A want differs from the configuration: what has come true is no longer wanted.
+
+use protocol::cluster::{
+    Change, ChangeRefusal, Config, Epoch, Map, NodeKey, Place, Purpose, Wanted,
+};
+
+mod members;
+mod places;
+#[cfg(test)]
+mod tests;
+
+/// Open invitations at a time.
+pub const INVITATIONS_MAX: usize = 256;
+
+/// Addresses of one kind that a member may have.
+pub const ADDRESSES_MAX: usize = 32;
+
+/// Bytes of one text a member brings: an address, a label, its release.
+pub const TEXT_MAX: usize = 512;
+
+/// Bytes of the reason an operator gives for using force.
+pub const WHY_MAX: usize = 4096;
+
+/// The founder's number.
+pub const FOUNDER: u64 = 1;
+
+/// Applies the change that was ordered as number `index`. A batch of compare-and-sets has one
+/// answer for each, none meaning that it was made; of any other change the list is empty.
+///
+/// # Errors
+/// Why the change was refused (M6).
+///
+/// # Panics
+/// When `index` is not larger than the last: changes have an order.
+pub fn apply(
+    map: &mut Map,
+    index: u64,
+    change: &Change,
+) -> Result<Vec<Option<ChangeRefusal>>, ChangeRefusal> {
+    assert!(index > map.index, "changes are applied in their order, each once");
+    map.index = index;
+    if map.cluster.is_none() && !matches!(change, Change::Found { .. }) {
+        return Err(ChangeRefusal::NotFounded);
+    }
+    match change {
+        Change::Cas { cases } => return Ok(places::cas_all(map, cases)),
+        Change::Found { cluster, shards, first } => members::found(map, *cluster, *shards, first),
+        Change::Invite { digest, expires, purpose } => {
+            members::invite(map, *digest, *expires, *purpose)
+        }
+        Change::Admit { digest, now, candidate } => {
+            members::admit(map, index, digest, *now, candidate)
+        }
+        Change::Announce { node, addresses, web, labels, release, wire } => {
+            let news = members::News { addresses, web, labels, release, wire: *wire };
+            members::announce(map, *node, &news)
+        }
+        Change::Drain { number, on } => members::drain(map, *number, *on),
+        Change::Remove { number } => members::remove(map, *number),
+        Change::Want { wants } => places::want(map, wants),
+        Change::Force { shard, primary, by, why, now } => {
+            places::force(map, *shard, *primary, by, why, *now)
+        }
+    }?;
+    Ok(Vec::new())
+}
+
+/// Whether the node holds a copy of any shard that must not be lost.
+pub fn holds(map: &Map, node: NodeKey) -> bool {
+    map.places.iter().any(|place| place.config.is_eligible(node))
+}
+
+/// How many members could take a shard: with data, and staying.
+pub fn staying(map: &Map) -> usize {
+    map.members.values().filter(|it| it.purpose == Purpose::Data && !it.draining).count()
+}
+
+/// Panics when an invariant of this module is broken.
+pub fn check(map: &Map) {
+    if map.cluster.is_none() {
+        assert!(map.members.is_empty() && map.places.is_empty(), "nothing before it was founded");
+        return;
+    }
+    assert!(!map.places.is_empty(), "a cluster has shards");
+    assert!(map.members.values().any(|it| it.purpose == Purpose::Data), "somebody holds the data");
+    check_members(map);
+    for (shard, place) in map.places.iter().enumerate() {
+        check_place(map, shard, place);
+    }
+}
+
+fn check_members(map: &Map) {
+    let mut storages = std::collections::BTreeSet::new();
+    let mut peers = std::collections::BTreeSet::new();
+    for (number, member) in &map.members {
+        assert_eq!(*number, member.key.number, "M4");
+        assert!(*number <= map.index && *number >= FOUNDER, "M4");
+        assert!(storages.insert(member.key.storage) && peers.insert(&member.peer), "M4");
+        assert!(map.storages.contains(&member.key.storage), "M4");
+        assert!(map.peers.contains(&member.peer), "M4");
+    }
+}
+
+fn check_place(map: &Map, shard: usize, place: &Place) {
+    let Config { epoch, primary, twin, generation } = place.config;
+    assert!(epoch >= Epoch(1), "M1");
+    check_pair(map, primary, twin);
+    if let Some(Wanted { primary: serving, twin: second }) = place.wanted {
+        check_pair(map, serving, second);
+        assert!((serving, second) != (primary, twin), "M7");
+    }
+    let forced = map.forced.iter().filter(|it| usize::from(it.shard) == shard).count();
+    assert_eq!(generation as usize, forced, "M5");
+}
+
+fn check_pair(map: &Map, primary: NodeKey, twin: Option<NodeKey>) {
+    assert!(twin != Some(primary), "two copies are on two nodes");
+    for node in std::iter::once(primary).chain(twin) {
+        let holder = map.member(node);
+        assert!(holder.is_some_and(|it| it.purpose == Purpose::Data), "M3");
+    }
+}
