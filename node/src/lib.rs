@@ -4,6 +4,7 @@
 //! `calls` and `media` are siblings that only it (and the gateway's state) brings together.
 
 pub mod calls;
+pub mod cluster;
 pub mod config;
 pub mod dev;
 pub mod doctor;

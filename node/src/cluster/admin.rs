@@ -1,0 +1,211 @@
+//! The operator's door: a socket in the data folder, for whoever may read that folder.
+//!
+//! One line of JSON is an order, one line is the answer. There is no other way to order a cluster
+//! about, but for the operator page, which is opened by a link made here.
+//!
+//! # Invariants
+//! - **V1** Only the node's own user can open the socket (mode 0600 in a private folder).
+//! - **V2** A line is at most `LINE` bytes, `DOORS` are open at a time, and each ends in time.
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, watch},
+};
+
+const LINE: u64 = 64 * 1024;
+const DOORS: usize = 16;
+/// The longest order: a backup says so itself in the meantime.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// What an operator may order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "camelCase", deny_unknown_fields)]
+pub enum Order {
+    /// How is the cluster?
+    Status {},
+    /// Let one node in.
+    Invite {
+        /// For how long the token is good.
+        minutes: u64,
+        /// Whether it lets in a witness rather than a node with data.
+        witness: bool,
+    },
+    /// Give everything this node has to others; or stop doing so.
+    Drain {
+        /// Its name or number.
+        node: String,
+        /// Whether, or no longer.
+        on: bool,
+    },
+    /// This node, which holds nothing, is no longer a member.
+    Remove {
+        /// Its name or number.
+        node: String,
+    },
+    /// Spread everything evenly, now.
+    Rebalance {},
+    /// Give a shard to a node although data may be lost.
+    Force {
+        /// Which shard.
+        shard: u16,
+        /// To whom: name or number.
+        node: String,
+        /// Why; kept for ever.
+        why: String,
+    },
+    /// A one-time link to the operator page.
+    Page {},
+    /// Make the demo tenant and say how to get in.
+    Demo {},
+    /// Write a backup into a file.
+    Backup {
+        /// Which file; must not exist.
+        file: PathBuf,
+    },
+}
+
+/// The answer: what was asked for, or why not, in words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// Done.
+    Done(Value),
+    /// Not done.
+    No(String),
+}
+
+/// Carries an order out.
+pub type Handler = Arc<dyn Fn(Order) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// Where the socket of a data folder is.
+pub fn path(data: &Path) -> PathBuf {
+    data.join("admin.sock")
+}
+
+/// Opens the socket and answers until the node stops.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub fn open(
+    data: &Path,
+    handler: Handler,
+    mut stopping: watch::Receiver<bool>,
+) -> io::Result<tokio::task::JoinHandle<()>> {
+    let path = path(data);
+    match fs::remove_file(&path) {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault),
+        _ => {} // left by a life that was killed; the journals' lock says that it is over
+    }
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?; // V1
+    let doors = Arc::new(Semaphore::new(DOORS));
+    Ok(tokio::spawn(async move {
+        loop {
+            let came = tokio::select! {
+                came = listener.accept() => came,
+                _ = stopping.wait_for(|stop| *stop) => break,
+            };
+            let Ok((stream, _)) = came else { continue };
+            let Ok(door) = doors.clone().try_acquire_owned() else { continue }; // V2
+            let handler = handler.clone();
+            tokio::spawn(async move {
+                // An operator who went away needs no answer.
+                let _ = tokio::time::timeout(PATIENCE, one(stream, handler)).await;
+                drop(door);
+            });
+        }
+        // The next life makes its own.
+        let _ = fs::remove_file(path);
+    }))
+}
+
+async fn one(stream: UnixStream, handler: Handler) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(LINE)).read_line(&mut line).await?; // V2
+    let outcome = match serde_json::from_str::<Order>(&line) {
+        Ok(order) => handler(order).await,
+        Err(fault) => Outcome::No(format!("the order is not understood: {fault}")),
+    };
+    let mut answer = serde_json::to_vec(&outcome)?;
+    answer.push(b'\n');
+    write.write_all(&answer).await
+}
+
+/// Gives an order to the node of a data folder.
+///
+/// # Errors
+/// In words: no node runs there, or what it said.
+pub async fn order(data: &Path, order: &Order) -> anyhow::Result<Value> {
+    use anyhow::{Context, bail};
+    let path = path(data);
+    let mut stream = UnixStream::connect(&path).await.with_context(|| {
+        format!(
+            "no node answers at {}. Name the data folder of a running node with --data, and run \
+             this as the user the node runs as",
+            path.display()
+        )
+    })?;
+    let mut line = serde_json::to_vec(order)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    if answer.is_empty() {
+        bail!("the node stopped before it answered; ask again once it runs");
+    }
+    match serde_json::from_str(&answer)? {
+        Outcome::Done(value) => Ok(value),
+        Outcome::No(why) => bail!(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_order_is_carried_out_and_a_bad_one_is_answered_in_words() {
+        let folder = std::env::temp_dir().join(format!("konsil-admin-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for the test");
+        let (stop, stopping) = watch::channel(false);
+        let handler: Handler = Arc::new(|order| {
+            Box::pin(async move {
+                match order {
+                    Order::Drain { node, .. } => Outcome::No(format!("no node is called {node}")),
+                    other => Outcome::Done(serde_json::to_value(other).expect("it is JSON")),
+                }
+            })
+        });
+        let task = open(&folder, handler, stopping).expect("opened");
+        let mode = fs::metadata(path(&folder)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "V1");
+        let done = order(&folder, &Order::Status {}).await.expect("answered");
+        assert_eq!(done["order"], "status");
+        let drain = Order::Drain { node: "x".into(), on: true };
+        let no = order(&folder, &drain).await.expect_err("refused").to_string();
+        assert_eq!(no, "no node is called x");
+        let mut stream = UnixStream::connect(path(&folder)).await.expect("connected");
+        stream.write_all(b"rubbish\n").await.expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        assert!(answer.contains("not understood"), "{answer}");
+        stop.send_replace(true);
+        task.await.expect("it ends");
+        assert!(!path(&folder).exists());
+        let gone = order(&folder, &Order::Status {}).await.expect_err("gone").to_string();
+        assert!(gone.contains("--data"), "{gone}");
+        fs::remove_dir_all(&folder).expect("removed");
+    }
+}
