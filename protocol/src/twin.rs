@@ -37,6 +37,8 @@ pub enum TwinFrame {
     Append {
         /// The primary's epoch.
         epoch: Epoch,
+        /// The generation of that epoch's configuration; it rises only by force (rule R8).
+        generation: u32,
         /// The entry before the first of `entries`.
         prev: At,
         /// Entries, gapless.
@@ -80,6 +82,18 @@ pub enum TwinFrame {
         sent: u64,
         /// The last durable position that was matched.
         durable: Lsn,
+    },
+    /// Nothing I keep in memory joins on to your `hint`: copy my state, then ask again.
+    TooFar {
+        /// The primary's epoch.
+        epoch: Epoch,
+        /// What the answered [`TwinFrame::Mismatch`] said.
+        hint: At,
+    },
+    /// I never act in this epoch again: a promise given for it binds you no longer.
+    Release {
+        /// Which epoch.
+        epoch: Epoch,
     },
 }
 

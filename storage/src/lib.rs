@@ -26,6 +26,7 @@ pub mod journal;
 pub mod ledger;
 mod lock;
 pub mod store;
+pub mod twin;
 pub mod wal;
 
 pub use content::ContentId;

@@ -1,0 +1,73 @@
+//! How long, how much: the figures a replica lives by, and what must hold between them.
+
+/// The figures of a replica. Times are milliseconds of a steady clock.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A primary beats this often; a host ticks at least this often, better four times as often.
+    pub beat: u64,
+    /// A primary drops a twin that was silent this long.
+    pub suspect_twin: u64,
+    /// A twin takes over from a primary that was silent this long. Longer than `suspect_twin`:
+    /// when only the link is cut, the primary should win.
+    pub suspect_primary: u64,
+    /// How long a beat binds the one who answers it not to serve in the primary's place.
+    pub grace: u64,
+    /// How long an answered beat lets the primary read alone, counted from its sending. Shorter
+    /// than `grace`, since no two clocks run alike.
+    pub lease: u64,
+    /// What was sent and not acknowledged is sent again after this long.
+    pub resend: u64,
+    /// A change that was proposed and not heard of is proposed again after this long.
+    pub cas_again: u64,
+    /// A handoff that did not come about is tried again after this long.
+    pub handoff_again: u64,
+    /// More than this is not taken in before some of it is committed.
+    pub uncommitted_max_bytes: u64,
+    /// Committed entries kept in memory for a copy that falls a little behind.
+    pub ring_keep_bytes: u64,
+    /// The same while somebody still needs them to catch up; beyond it they must copy the state.
+    pub ring_max_bytes: u64,
+    /// One frame carries at most this much, or a single entry.
+    pub batch_max_bytes: u64,
+    /// At most this much is on its way to one node and not acknowledged.
+    pub window_max_bytes: u64,
+    /// Which rule is broken, in order to see it noticed.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<super::Mutant>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            beat: 100,
+            suspect_twin: 500,
+            suspect_primary: 700,
+            grace: 600,
+            lease: 500,
+            resend: 250,
+            cas_again: 500,
+            handoff_again: 5_000,
+            uncommitted_max_bytes: 16 << 20,
+            ring_keep_bytes: 256 << 10,
+            ring_max_bytes: 16 << 20,
+            batch_max_bytes: 1 << 20,
+            window_max_bytes: 4 << 20,
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Panics when the figures contradict each other; they are the code's, not a person's.
+    pub fn check(&self) {
+        assert!(self.beat > 0, "a beat takes time");
+        assert!(self.lease + self.lease / 10 <= self.grace, "clocks may differ by a tenth");
+        assert!(self.suspect_twin < self.suspect_primary, "the primary suspects first");
+        assert!(2 * self.beat < self.suspect_twin, "one lost beat is no death");
+        assert!(2 * self.beat < self.lease, "one lost beat does not stop the reads");
+        assert!(self.batch_max_bytes <= 1 << 20, "a frame fits its transport");
+        assert!(self.batch_max_bytes <= self.window_max_bytes, "a window holds a batch");
+        assert!(self.ring_keep_bytes <= self.ring_max_bytes, "the ring's bounds are in order");
+    }
+}
