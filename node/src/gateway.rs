@@ -3,12 +3,14 @@
 //! Default deny: a path that is not listed is not there, and everything under `/api` and `/ws`
 //! knows its caller before it does anything.
 
+pub mod arrive;
 pub mod ask;
 pub mod auth;
 pub mod bodies;
 pub mod guard;
 pub mod headers;
 pub mod health;
+pub mod operator;
 pub mod page;
 pub mod reach;
 pub mod socket;
@@ -37,6 +39,7 @@ use crate::{
     secrets::Secrets,
 };
 use guard::Guards;
+use operator::{ClusterView, Desk};
 
 /// Everything a request may need. One per node.
 pub struct Gate {
@@ -68,6 +71,14 @@ pub struct Gate {
     pub open_sockets: Arc<AtomicUsize>,
     /// Turns true when the node goes down.
     pub stopping: watch::Receiver<bool>,
+    /// Where browsers reach the nodes that serve, as origins; for a lone node its own, or none.
+    pub nodes: watch::Receiver<Arc<Vec<String>>>,
+    /// Turns true when this node is relieved: browsers go elsewhere, without haste.
+    pub moving: watch::Receiver<bool>,
+    /// The cluster, as the operator page shows it.
+    pub cluster: Arc<dyn ClusterView>,
+    /// Who came in by an operator's link, and what was shown last.
+    pub desk: Desk,
 }
 
 impl Gate {
@@ -88,6 +99,11 @@ pub fn routes(gate: Shared) -> Router {
         .route("/api/sign-out", post(auth::sign_out))
         .route("/api/link", post(auth::look_at_link))
         .route("/api/enter", post(auth::enter))
+        .route("/api/operator/enter", post(operator::enter))
+        .route("/api/operator/leave", post(operator::leave))
+        .route("/api/operator/cluster", get(operator::cluster))
+        .route("/api/operator/live", get(operator::live))
+        .route("/api/operator/drain", post(operator::drain))
         .layer(middleware::from_fn_with_state(gate.clone(), guard::whole));
     let files = Router::new()
         .route("/api/files/{conversation}", post(upload::store))
@@ -103,7 +119,8 @@ pub fn routes(gate: Shared) -> Router {
         .route("/", get(page::app))
         .route("/room", get(page::room))
         .route("/room/{room}", get(page::room))
+        .route("/operator", get(page::operator))
         .route("/{*asset}", get(page::asset))
-        .layer(middleware::from_fn(headers::add))
+        .layer(middleware::from_fn_with_state(gate.clone(), headers::add))
         .with_state(gate)
 }

@@ -36,7 +36,12 @@ use tokio::{
 use crate::{
     calls::Calls,
     config::{Config, EngineName},
-    gateway::{self, Gate, guard::Guards, socket::PerSession},
+    gateway::{
+        self, Gate,
+        guard::Guards,
+        operator::{Desk, lone::Lone},
+        socket::PerSession,
+    },
     media::{MediaConfig, MediaLoop},
     metrics::Metrics,
     secrets::{Secrets, chance, write_private},
@@ -137,10 +142,23 @@ impl Node {
 
         let (stop, stopping) = watch::channel(false);
         let metrics = Arc::new(Metrics::new()?);
+        let open_sockets = Arc::new(AtomicUsize::new(0));
+        let (_, nodes) = watch::channel(Arc::new(config.cluster.web.clone()));
+        let (_, moving) = watch::channel(false);
+        let cluster = Arc::new(Lone {
+            node,
+            house: house.clone(),
+            calls: calls.clone(),
+            sockets: open_sockets.clone(),
+        });
         let gate = Arc::new(Gate {
             house,
             files,
             calls,
+            nodes,
+            moving,
+            cluster,
+            desk: Desk::new(now()),
             secrets,
             tenant,
             node,
@@ -149,7 +167,7 @@ impl Node {
             uploads: Arc::new(Semaphore::new(config.limits.uploads)),
             password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
             sockets: PerSession::default(),
-            open_sockets: Arc::new(AtomicUsize::new(0)),
+            open_sockets,
             stopping: stopping.clone(),
             limits: config.limits.clone(),
         });

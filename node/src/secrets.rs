@@ -1,4 +1,4 @@
-//! What this node signs with: cookies and guest links.
+//! What this node signs with: cookies, guest links, tickets, and what lets an operator in.
 //!
 //! # Invariants
 //! - **Q1** A token is compared in constant time, and its parts are read only after that.
@@ -7,7 +7,7 @@
 use aws_lc_rs::{hmac, rand::SecureRandom, rand::SystemRandom};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use protocol::{
-    id::{LinkId, SessionId, TenantId},
+    id::{LinkId, NodeId, SessionId, TenantId},
     time::Time,
 };
 use std::{fmt, fs, io, path::Path};
@@ -28,6 +28,20 @@ impl fmt::Debug for Secrets {
 enum Purpose {
     Cookie,
     Link,
+    Ticket,
+    OperatorLink,
+    OperatorCookie,
+}
+
+/// What an operator's one-time link says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperatorPass {
+    /// The node it opens the page of, and no other: that node knows whether it was used.
+    pub node: NodeId,
+    /// When it was made.
+    pub made: Time,
+    /// Chance: no two are the same.
+    pub nonce: [u8; 16],
 }
 
 const TAG: usize = 32;
@@ -80,6 +94,50 @@ impl Secrets {
         let until = u64::from_be_bytes(body[32..].try_into().ok()?);
         let (tenant, link) = (number(&body[..16])?, number(&body[16..32])?);
         Some((TenantId::from_u128(tenant), LinkId::from_u128(link), Time::from_ms(until)))
+    }
+
+    /// What a page of one node shows another node instead of a cookie, which would not travel.
+    pub fn ticket(&self, tenant: TenantId, session: SessionId, until: Time) -> String {
+        let mut body = tenant.as_u128().to_be_bytes().to_vec();
+        body.extend(session.as_u128().to_be_bytes());
+        body.extend(until.ms().to_be_bytes());
+        self.seal(Purpose::Ticket, body)
+    }
+
+    /// The session a ticket stands for and until when it is good, when this cluster signed it.
+    pub fn read_ticket(&self, token: &str) -> Option<(TenantId, SessionId, Time)> {
+        let body = self.open_token::<40>(Purpose::Ticket, token)?;
+        let (tenant, session) = (number(&body[..16])?, number(&body[16..32])?);
+        Some((TenantId::from_u128(tenant), SessionId::from_u128(session), moment(&body[32..])?))
+    }
+
+    /// The secret part of an operator's one-time link.
+    pub fn operator_link(&self, pass: OperatorPass) -> String {
+        let mut body = pass.node.as_u128().to_be_bytes().to_vec();
+        body.extend(pass.made.ms().to_be_bytes());
+        body.extend(pass.nonce);
+        self.seal(Purpose::OperatorLink, body)
+    }
+
+    /// What an operator's link says, when this cluster signed it.
+    pub fn read_operator_link(&self, token: &str) -> Option<OperatorPass> {
+        let body = self.open_token::<40>(Purpose::OperatorLink, token)?;
+        let node = NodeId::from_u128(number(&body[..16])?);
+        let nonce = body[24..].try_into().ok()?;
+        Some(OperatorPass { node, made: moment(&body[16..24])?, nonce })
+    }
+
+    /// The value of an operator's cookie.
+    pub fn operator_cookie(&self, until: Time) -> String {
+        let mut body = until.ms().to_be_bytes().to_vec();
+        body.extend(chance::<16>());
+        self.seal(Purpose::OperatorCookie, body)
+    }
+
+    /// Until when an operator's cookie is good, when this cluster signed it.
+    pub fn read_operator_cookie(&self, value: &str) -> Option<Time> {
+        let body = self.open_token::<24>(Purpose::OperatorCookie, value)?;
+        moment(&body[..8])
     }
 
     /// 16 bytes that follow from these words and can be guessed by nobody else: the same request
@@ -152,6 +210,10 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+fn moment(bytes: &[u8]) -> Option<Time> {
+    Some(Time::from_ms(u64::from_be_bytes(bytes.try_into().ok()?)))
+}
+
 fn number(bytes: &[u8]) -> Option<u128> {
     Some(u128::from_be_bytes(bytes.try_into().ok()?))
 }
@@ -175,6 +237,31 @@ mod tests {
             let mut forged = bytes.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(secrets.read_link(&URL_SAFE_NO_PAD.encode(forged)), None);
+        }
+    }
+
+    #[test]
+    fn q1_a_token_is_good_for_its_purpose_alone() {
+        let secrets = secrets();
+        let (tenant, session, until) =
+            (TenantId::from_u128(1), SessionId::from_u128(2), Time::from_ms(3));
+        let ticket = secrets.ticket(tenant, session, until);
+        assert_eq!(secrets.read_ticket(&ticket), Some((tenant, session, until)));
+        let pass = OperatorPass { node: NodeId::from_u128(4), made: until, nonce: [5; 16] };
+        let link = secrets.operator_link(pass);
+        assert_eq!(secrets.read_operator_link(&link), Some(pass));
+        let cookie = secrets.operator_cookie(until);
+        assert_eq!(secrets.read_operator_cookie(&cookie), Some(until));
+        // As long as each other, and yet none passes for another.
+        let guest = secrets.link(tenant, LinkId::from_u128(2), until);
+        for other in [&link, &guest, &cookie] {
+            assert_eq!(secrets.read_ticket(other), None);
+        }
+        for other in [&ticket, &guest, &cookie] {
+            assert_eq!(secrets.read_operator_link(other), None);
+        }
+        for other in [&ticket, &guest, &link] {
+            assert_eq!(secrets.read_operator_cookie(other), None);
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Every actor numbers what it keeps, so a browser resumes by telling the last position it folded
 //! per topic: any node can serve that from the journal, and nothing is told twice or left out.
-//! Within one socket, frames down are counted; the browser acknowledges the count, and a socket
+//! A browser goes from node to node with a ticket, which is signed, short-lived and worth as much
+//! as its session. Within one socket, frames down are counted; the browser acknowledges the count, and a socket
 //! whose unacknowledged frames pass a bound is cut instead of filling the node's memory.
 //!
 //! # Invariants
@@ -76,6 +77,9 @@ word! {
         Ask { ask: u32, request: String, command: Command },
         /// So many frames arrived on this socket.
         Ack { frames: u32 },
+        /// The first frame of a socket whose page came from another node: cookies do not travel
+        /// between hosts, the ticket does.
+        Arrive { version: u16, ticket: String },
     }
 }
 
@@ -224,5 +228,11 @@ word! {
         Signal { room: RoomId, signal: MediaSignal },
         /// The socket ends here.
         Bye { why: Cut },
+        /// Every node that serves, as web origins; told after the welcome and on every change.
+        Nodes { nodes: Vec<String> },
+        /// Shows any other node, for two minutes, whose page this is; renewed in good time.
+        Ticket { ticket: String },
+        /// This node is being relieved: go to another one, without haste.
+        Move {},
     }
 }

@@ -25,6 +25,7 @@ pub mod key;
 pub mod limits;
 pub mod machine;
 pub mod media;
+pub mod operator;
 pub mod peer;
 pub mod room;
 pub mod session;

@@ -3,7 +3,10 @@
 //! Delete `node/web/src/protocol/words.ts` and run this test to write it anew; when the words
 //! changed, the test says so and leaves the file alone.
 
-use protocol::frame::{ToBrowser, ToNode};
+use protocol::{
+    frame::{ToBrowser, ToNode},
+    operator::{Drain, Live, Overview},
+};
 use std::{any::TypeId, collections::BTreeMap, collections::HashSet, fs, path::PathBuf};
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -31,6 +34,9 @@ fn generated() -> String {
     let mut found = Declarations { config, seen: HashSet::new(), by_name: BTreeMap::new() };
     found.visit::<ToNode>();
     found.visit::<ToBrowser>();
+    found.visit::<Overview>();
+    found.visit::<Live>();
+    found.visit::<Drain>();
     let head = format!(
         "// Generated from the crate `protocol`. Never edited: delete it and run `cargo test -p protocol`.\n\n\
          /** What a browser and a node speak. */\nexport const WIRE = {};\n\n\

@@ -150,7 +150,7 @@ pub async fn enter(
 /// # Errors
 /// `401` when there is none, it was signed out, its time is over, or its link is worthless (G3).
 pub async fn session_of(gate: &Gate, headers: &HeaderMap) -> Result<(Caller, Origin), Not> {
-    let cookie = cookie_of(headers).ok_or_else(Not::unknown)?;
+    let cookie = cookie_named(headers, COOKIE).ok_or_else(Not::unknown)?;
     let (tenant, session) = gate.secrets.read_cookie(cookie).ok_or_else(Not::unknown)?;
     let Known { by, origin, .. } = known(gate, tenant, session).await?;
     Ok((by, origin))
@@ -271,8 +271,9 @@ async fn birth(
     Ok(AppendHeaders([(header::SET_COOKIE, cookie)]))
 }
 
-fn cookie_of(headers: &HeaderMap) -> Option<&str> {
+/// The value of the cookie of this name.
+pub(super) fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).into_iter().filter_map(|it| it.to_str().ok());
     let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|it| it.trim().split_once('='));
-    pairs.find_map(|(name, value)| (name == COOKIE).then_some(value))
+    pairs.find_map(|(name, value)| (name == wanted).then_some(value))
 }

@@ -3,6 +3,7 @@
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
+    http::{HeaderMap, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,7 +15,7 @@ use std::{
 };
 use tokio::time::timeout;
 
-use super::{Shared, bodies::Not};
+use super::{Shared, auth::same_site, bodies::Not};
 use crate::config::Limits;
 
 /// Bytes of a JSON body under `/api`.
@@ -68,6 +69,39 @@ pub async fn whole(State(gate): State<Shared>, request: Request, next: Next) -> 
     }
 }
 
+/// Whether a socket may be opened by this page: one of this node, or of another of the cluster.
+/// Says which.
+///
+/// # Errors
+/// `403` for the page of anybody else.
+pub fn page_of(headers: &HeaderMap, nodes: &[String]) -> Result<Page, Not> {
+    if same_site(headers).is_ok() {
+        return Ok(Page::Own);
+    }
+    let origin = headers.get(header::ORIGIN).and_then(|it| it.to_str().ok());
+    match origin.filter(|origin| nodes.iter().any(|node| node == origin)) {
+        Some(_) => Ok(Page::OfAnotherNode),
+        None => Err(Not::foreign()),
+    }
+}
+
+/// Whose page opens a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// This node's: its cookie counts.
+    Own,
+    /// Another node's: only a ticket counts, whatever cookie there may be.
+    OfAnotherNode,
+}
+
+/// Where the sockets of a node are, when its address is a plain origin: `wss://host:port`.
+pub fn socket_origin(node: &str) -> Option<String> {
+    let host = node.strip_prefix("https://")?;
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-.:[]_".contains(&it);
+    (!host.is_empty() && host.len() <= 260 && host.bytes().all(plain))
+        .then(|| format!("wss://{host}"))
+}
+
 /// Who counts as one: an IPv4 address, or an IPv6 /64, which one household has to itself.
 pub fn network(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
@@ -90,6 +124,25 @@ mod tests {
         let c: IpAddr = "::ffff:192.0.2.1".parse().expect("address");
         assert_eq!(network(a), network(b));
         assert_eq!(network(c), "192.0.2.1".parse::<IpAddr>().expect("address"));
+    }
+
+    #[test]
+    fn sockets_are_opened_by_pages_of_the_cluster_alone() {
+        let nodes = ["https://a.example:8443", "https://b.example"].map(String::from);
+        let asked = |origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "a.example:8443".parse().expect("a host"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().expect("an origin"));
+            }
+            page_of(&headers, &nodes).ok()
+        };
+        assert_eq!(asked(Some("https://a.example:8443")), Some(Page::Own));
+        assert_eq!(asked(Some("https://b.example")), Some(Page::OfAnotherNode));
+        for foreign in ["https://a.example", "http://b.example", "https://b.example.evil", "null"] {
+            assert_eq!(asked(Some(foreign)), None, "{foreign}");
+        }
+        assert_eq!(asked(None), None);
     }
 
     #[test]

@@ -23,6 +23,11 @@ pub async fn room(request: Request) -> Response {
     page("room.html", &request)
 }
 
+/// `GET /operator`: the cluster, for whoever runs it.
+pub async fn operator(request: Request) -> Response {
+    page("operator.html", &request)
+}
+
 /// Everything else that the build made.
 pub async fn asset(Path(name): Path<String>, request: Request) -> Response {
     match Dist::get(&name) {

@@ -1,7 +1,8 @@
 //! One socket: frames up, frames down, nothing in between that could grow without bound.
 //!
 //! # Invariants
-//! - **W1** The first frame is a hello, within [`HELLO_IN`], of a version this node speaks.
+//! - **W1** The first frame is a hello, or shows a ticket, within [`HELLO_IN`], in a version this
+//!   node speaks.
 //! - **W2** At most [`ASKS`] asks are under way; then the socket is not read until one is answered.
 //! - **W3** At most `limits::FRAMES_IN_FLIGHT` frames are sent and not acknowledged; then the
 //!   outbox fills, and the socket is cut as slow.
@@ -54,9 +55,12 @@ use tokio::{
 
 pub use super::tabs::PerSession;
 use super::{
-    Gate, Shared, ask,
-    auth::{self, Known, name_of, same_site, session_of},
+    Gate, Shared,
+    arrive::{self, Elsewhere},
+    ask,
+    auth::{self, Known, name_of, session_of},
     bodies::{Not, reply_of},
+    guard::{Page, page_of},
     reach,
     tabs::Open,
 };
@@ -89,7 +93,7 @@ pub async fn upgrade(
     let Ok(ws) = ws else {
         return known.map(|_| StatusCode::UPGRADE_REQUIRED.into_response());
     };
-    same_site(&headers)?;
+    let page = page_of(&headers, &gate.nodes.borrow())?;
     let ws = ws
         .read_buffer_size(READ_AHEAD)
         .write_buffer_size(WRITE_AHEAD) // a burst of frames is one TLS record, one system call
@@ -97,8 +101,12 @@ pub async fn upgrade(
         .max_message_size(limits::FRAME_UP_BYTES)
         .max_frame_size(limits::FRAME_UP_BYTES);
     Ok(match known {
+        _ if page == Page::OfAnotherNode => {
+            ws.on_upgrade(async move |socket| arriving(&gate, socket).await)
+        }
         Ok((by, origin)) => {
-            ws.on_upgrade(async move |socket| live(&gate, by, origin, socket).await)
+            let life = async move |socket| live(&gate, by, origin, socket, false).await;
+            ws.on_upgrade(life)
         }
         Err(no) => {
             let why = if no.is_session() { Cut::SessionOver } else { Cut::Stopping };
@@ -107,11 +115,27 @@ pub async fn upgrade(
     })
 }
 
-async fn live(gate: &Shared, by: Caller, origin: Origin, socket: WebSocket) {
+/// A page of another node: nobody is known before its first frame shows a ticket.
+async fn arriving(gate: &Shared, socket: WebSocket) {
+    let (mut down, mut up) = socket.split();
+    let first = tokio::time::timeout(HELLO_IN, arrive::arrive(gate, &mut up)).await;
+    let met = first.unwrap_or(Err(Cut::Version)); // W1
+    let why = match met {
+        Ok((by, origin)) => {
+            let whole = down.reunite(up).expect("two halves of one socket");
+            return live(gate, by, origin, whole, true).await;
+        }
+        Err(why) => why,
+    };
+    farewell(&mut down, why).await;
+    gate.metrics.cut(why);
+}
+
+async fn live(gate: &Shared, by: Caller, origin: Origin, socket: WebSocket, arrived: bool) {
     let _open = Open::count(&gate.open_sockets);
     let (outbox, outgoing) = outbox();
     let why = match gate.sockets.enter(by.session, &outbox) {
-        Some(_place) => Life::new(gate, by, origin, outbox).run(socket, outgoing).await,
+        Some(_place) => Life::new(gate, by, origin, outbox).run(socket, outgoing, arrived).await,
         None => {
             farewell(&mut socket.split().0, Cut::TooMany).await;
             Cut::TooMany
@@ -187,10 +211,16 @@ impl<'a> Life<'a> {
         Self { gate, by, origin, outbox, watches, rate, sent: 0, acked: 0 }
     }
 
-    async fn run(&mut self, socket: WebSocket, mut outgoing: Outgoing) -> Cut {
+    async fn run(&mut self, socket: WebSocket, mut outgoing: Outgoing, arrived: bool) -> Cut {
         let mut cuts = self.gate.house.cuts(); // before the hello, so that none is missed
         let (mut down, mut up) = socket.split();
-        let why = match tokio::time::timeout(HELLO_IN, self.hello(&mut up)).await {
+        let hello = async {
+            if !arrived {
+                hello(&mut up).await?;
+            }
+            self.welcome().await
+        };
+        let why = match tokio::time::timeout(HELLO_IN, hello).await {
             Ok(Ok(until)) => {
                 let ends = Ends::new(self.gate, &outgoing, until);
                 self.serve(&mut up, &mut down, &mut outgoing, ends, &mut cuts).await
@@ -213,15 +243,8 @@ impl<'a> Life<'a> {
         why
     }
 
-    /// Takes the hello, and says until when the session lives.
-    async fn hello(&mut self, up: &mut SplitStream<WebSocket>) -> Result<Time, Cut> {
-        let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
-        let Message::Text(text) = first else { return Err(Cut::Version) };
-        match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {
-            Ok(ToNode::Hello { version }) if version == version::WIRE => {}
-            Ok(_) => return Err(Cut::Version), // W1
-            Err(_) => return Err(Cut::Malformed),
-        }
+    /// Says welcome, and until when the session lives.
+    async fn welcome(&mut self) -> Result<Time, Cut> {
         let Caller { tenant, person, session, role } = self.by;
         // Asked once more: it may have ended after the handshake and before anybody listened.
         let over = |no: Not| if no.is_session() { Cut::SessionOver } else { Cut::Stopping };
@@ -255,6 +278,7 @@ impl<'a> Life<'a> {
         cuts: &mut broadcast::Receiver<LinkId>,
     ) -> Cut {
         let mut asks: Asks<'a> = FuturesUnordered::new();
+        let mut elsewhere = Elsewhere::new(self.gate, self.by);
         let mut heard = Instant::now();
         let mut ping = tokio::time::interval_at(heard + PING, PING);
         loop {
@@ -271,6 +295,7 @@ impl<'a> Life<'a> {
                     Err(why) => return why,
                 },
                 Some(done) = asks.next() => self.done(done),
+                frame = elsewhere.next() => { self.outbox.push(pack(&frame)); }
                 message = up.next(), if may_read => {
                     heard = Instant::now();
                     match self.read(message, &mut asks) {
@@ -331,7 +356,7 @@ impl<'a> Life<'a> {
             }
             _ if self.rate.check().is_err() => return Err(Cut::Flood),
             ToNode::Ack { .. } => {} // W6: of nothing new
-            ToNode::Hello { .. } => return Err(Cut::Malformed),
+            ToNode::Hello { .. } | ToNode::Arrive { .. } => return Err(Cut::Malformed),
             ToNode::Watch { topic, after } => self.watch(topic, after, asks)?,
             ToNode::Unwatch { topic } => {
                 if let Some(id) = self.watches.remove(&topic) {
@@ -423,6 +448,17 @@ impl<'a> Life<'a> {
             (Origin::Link { .. }, Err(_)) => true,
             (Origin::SignIn {}, _) => false,
         }
+    }
+}
+
+/// Takes the hello of a page of this node.
+async fn hello(up: &mut SplitStream<WebSocket>) -> Result<(), Cut> {
+    let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
+    let Message::Text(text) = first else { return Err(Cut::Version) };
+    match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {
+        Ok(ToNode::Hello { version }) if version == version::WIRE => Ok(()),
+        Ok(_) => Err(Cut::Version), // W1
+        Err(_) => Err(Cut::Malformed),
     }
 }
 

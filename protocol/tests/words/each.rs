@@ -150,7 +150,7 @@ made_enums! {
     }
     frame::ToNode {
         Hello { version } Watch { topic, after } Unwatch { topic }
-        Ask { ask, request, command } Ack { frames }
+        Ask { ask, request, command } Ack { frames } Arrive { version, ticket }
     }
     frame::View { Tenant { view } Room { view } Conversation { view } }
     frame::Event { Tenant { event } Room { event } Conversation { event } }
@@ -172,7 +172,7 @@ made_enums! {
         Welcome { version, tenant, person, session, role, name, case, node, now }
         Shown { topic, seq, view } NotShown { topic, refusal }
         Happened { topic, seq, at, event } Noted { topic, note } Answered { ask, reply }
-        Signal { room, signal } Bye { why }
+        Signal { room, signal } Bye { why } Nodes { nodes } Ticket { ticket } Move {}
     }
 }
 

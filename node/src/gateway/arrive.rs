@@ -1,0 +1,111 @@
+//! Pages of other nodes, and pages that shall go to other nodes.
+//!
+//! Any node serves anyone: a page whose node died goes on at another one. Cookies do not travel
+//! between hosts, so a node hands its pages a ticket, which every node of the cluster can read.
+//!
+//! # Invariants
+//! - **J1** A ticket is worth what its session is worth: it is looked up on arrival, and a session
+//!   that was closed, expired or came by a revoked link opens nothing.
+//! - **J2** A ticket is good for [`TICKET_LIFE`] and renewed every [`RENEWED`]; it is never logged.
+//! - **J3** A node alone hands out no tickets.
+
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::{StreamExt, stream::SplitStream};
+use protocol::{
+    caller::Caller,
+    codec,
+    frame::{Cut, ToBrowser, ToNode},
+    limits,
+    session::Origin,
+    time::Span,
+    version,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Interval, MissedTickBehavior, interval},
+};
+
+use super::{Gate, auth};
+
+/// How long a ticket is good.
+pub const TICKET_LIFE: Span = Span::from_secs(120);
+/// How often a socket is handed a fresh one.
+const RENEWED: Duration = Duration::from_secs(50);
+
+const _: () = assert!(RENEWED.as_millis() as u64 * 2 < TICKET_LIFE.ms());
+
+/// Takes the first frame of a page of another node: whose session its ticket shows.
+///
+/// # Errors
+/// The cut that ends the socket.
+pub(super) async fn arrive(
+    gate: &Gate,
+    up: &mut SplitStream<WebSocket>,
+) -> Result<(Caller, Origin), Cut> {
+    let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
+    let Message::Text(text) = first else { return Err(Cut::Version) };
+    let ticket = match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {
+        Ok(ToNode::Arrive { version, ticket }) if version == version::WIRE => ticket,
+        Ok(_) => return Err(Cut::Version),
+        Err(_) => return Err(Cut::Malformed),
+    };
+    let (tenant, session, until) = gate.secrets.read_ticket(&ticket).ok_or(Cut::SessionOver)?;
+    if until < gate.house.now() {
+        return Err(Cut::SessionOver); // J2
+    }
+    match auth::known(gate, tenant, session).await {
+        Ok(known) => Ok((known.by, known.origin)), // J1
+        Err(no) if no.is_session() => Err(Cut::SessionOver),
+        Err(_) => Err(Cut::Stopping),
+    }
+}
+
+/// What one socket is told of the other nodes.
+pub(super) struct Elsewhere<'a> {
+    gate: &'a Gate,
+    by: Caller,
+    nodes: watch::Receiver<Arc<Vec<String>>>,
+    moving: watch::Receiver<bool>,
+    renewal: Interval,
+    told_to_move: bool,
+}
+
+impl<'a> Elsewhere<'a> {
+    pub(super) fn new(gate: &'a Gate, by: Caller) -> Self {
+        let (mut nodes, moving) = (gate.nodes.clone(), gate.moving.clone());
+        if nodes.borrow().len() > 1 {
+            nodes.mark_changed(); // told once in any case
+        }
+        let mut renewal = interval(RENEWED);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { gate, by, nodes, moving, renewal, told_to_move: false }
+    }
+
+    /// The next thing to tell; never, when nothing changes. Cancelling loses nothing.
+    pub(super) async fn next(&mut self) -> ToBrowser {
+        loop {
+            let told = self.told_to_move;
+            tokio::select! {
+                biased;
+                Ok(()) = self.nodes.changed() => {
+                    let nodes = self.nodes.borrow_and_update().to_vec();
+                    self.renewal.reset_immediately();
+                    return ToBrowser::Nodes { nodes };
+                }
+                Ok(_) = self.moving.wait_for(|moving| *moving != told) => {
+                    self.told_to_move = !told;
+                    if self.told_to_move {
+                        return ToBrowser::Move {};
+                    }
+                }
+                _ = self.renewal.tick() => if self.nodes.borrow().len() > 1 { // J3
+                    let Caller { tenant, session, .. } = self.by;
+                    let until = self.gate.house.now().after(TICKET_LIFE);
+                    let ticket = self.gate.secrets.ticket(tenant, session, until);
+                    return ToBrowser::Ticket { ticket };
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Small clusters, looked at.
+
+use super::*;
+use protocol::{
+    cluster::{Config, Epoch, Labels, NodeKey},
+    id::NodeId,
+    key::SHARDS,
+    peer::ShardStatus,
+};
+
+fn key(number: u64) -> NodeKey {
+    NodeKey { number, storage: number + 100 }
+}
+
+/// So many nodes with data, every shard on two of them, everybody up and voting.
+fn cluster(nodes: u64) -> (Map, Seen) {
+    let member = |number| Member {
+        key: key(number),
+        id: NodeId::from_u128(number.into()),
+        peer: String::new(),
+        addresses: Vec::new(),
+        web: Vec::new(),
+        labels: Labels { name: format!("node-{number}"), ..Labels::default() },
+        purpose: Purpose::Data,
+        release: "1".into(),
+        wire: 1,
+        draining: false,
+    };
+    let place = |shard: u64| Place {
+        config: Config {
+            epoch: Epoch(1),
+            primary: key(shard % nodes + 1),
+            twin: (nodes > 1).then(|| key((shard + 1) % nodes + 1)),
+            generation: 0,
+        },
+        wanted: None,
+    };
+    let numbers: BTreeSet<u64> = (1..=nodes).collect();
+    let status = |&number: &u64| {
+        let status = NodeStatus {
+            node: key(number),
+            map: 1,
+            leader: Some(1),
+            sockets: 10 * number as u32,
+            calls: number as u32,
+            rooms: 1,
+            reaches: Vec::new(),
+            shards: Vec::new(),
+        };
+        (number, status)
+    };
+    let map = Map {
+        index: 7,
+        cluster: Some(NodeId::from_u128(9)),
+        members: numbers.iter().map(|it| (*it, member(*it))).collect(),
+        places: (0..u64::from(SHARDS)).map(place).collect(),
+        ..Map::default()
+    };
+    let seen = Seen {
+        here: 1,
+        leader: Some(1),
+        voters: numbers.clone(),
+        statuses: numbers.iter().map(status).collect(),
+        up: numbers,
+        ..Seen::default()
+    };
+    (map, seen)
+}
+
+fn kinds(picture: &Overview) -> Vec<String> {
+    let kind = |it: &Verdict| format!("{it:?}").split(' ').next().unwrap_or_default().to_owned();
+    picture.verdicts.iter().map(kind).collect()
+}
+
+#[test]
+fn v1_v2_three_healthy_nodes_may_lose_any_one() {
+    let (map, seen) = cluster(3);
+    let picture = overview(&map, &seen);
+    assert_eq!(picture.verdicts, [Verdict::Safe { nodes: 3 }]);
+    assert_eq!((picture.nodes.len(), picture.shards.len()), (3, usize::from(SHARDS)));
+    assert!(picture.shards.iter().all(|it| it.state == ShardState::Whole));
+    let one = &picture.what_if[0];
+    assert!(one.stalls.is_empty() && one.quorum);
+    assert_eq!((one.sockets, one.calls), (10, 1));
+    let primaries = picture.nodes[0].figures.primaries;
+    assert_eq!(one.heirs, [Heir { number: 2, shards: primaries }]);
+    assert_eq!(one.alone, primaries + picture.nodes[0].figures.twins);
+}
+
+#[test]
+fn two_nodes_without_a_witness_cannot_lose_either() {
+    let (map, seen) = cluster(2);
+    let picture = overview(&map, &seen);
+    assert_eq!(kinds(&picture), ["NoSpareVoter"]);
+    let one = &picture.what_if[0];
+    assert!(!one.quorum && one.heirs.is_empty());
+    assert_eq!(one.stalls.len(), usize::from(SHARDS), "the rest cannot go on alone either");
+}
+
+#[test]
+fn a_lone_node_is_said_to_be_alone() {
+    let (map, seen) = cluster(1);
+    let picture = overview(&map, &seen);
+    assert_eq!(kinds(&picture), ["Lone"]);
+    assert!(picture.shards.iter().all(|it| it.state == ShardState::Solo));
+    assert_eq!(picture.what_if[0].stalls.len(), usize::from(SHARDS));
+}
+
+#[test]
+fn v2_a_dead_node_makes_the_rest_precious() {
+    let (map, mut seen) = cluster(3);
+    seen.up.remove(&3);
+    let picture = overview(&map, &seen);
+    assert_eq!(kinds(&picture), ["Stalled", "Down", "Solo", "NoSpareVoter"]);
+    let states = |it| picture.shards.iter().filter(|shard| shard.state == it).count();
+    assert_eq!(states(ShardState::Stalled), 85);
+    assert_eq!(states(ShardState::Solo), 85);
+    assert_eq!(picture.nodes[2].figures.sockets, 0, "what the dead last said is not shown");
+}
+
+#[test]
+fn a_shard_that_is_copied_or_moves_or_rests_is_said_to() {
+    let (mut map, mut seen) = cluster(3);
+    map.places[0].config.twin = None;
+    map.places[1].wanted = Some(protocol::cluster::Wanted { primary: key(3), twin: Some(key(1)) });
+    let shard = |shard, serves, copying| {
+        let (last, commit) = Default::default();
+        ShardStatus { shard, epoch: Epoch(1), serves, last, commit, lag: Some(4), copying }
+    };
+    let reports = vec![shard(0, true, true), shard(3, false, false)];
+    seen.statuses.get_mut(&1).expect("there").shards = reports;
+    let picture = overview(&map, &seen);
+    let states: Vec<_> = picture.shards[..4].iter().map(|it| it.state).collect();
+    use ShardState::{Copying, Moving, Stalled, Whole};
+    assert_eq!(states, [Copying, Moving, Whole, Stalled]);
+    assert_eq!(picture.nodes[0].figures.lag, 4);
+    assert_eq!(kinds(&picture), ["Stalled", "Solo"]);
+}
+
+#[test]
+fn a_drain_is_said_with_what_is_left() {
+    let (mut map, seen) = cluster(4);
+    map.members.get_mut(&2).expect("there").draining = true;
+    let picture = overview(&map, &seen);
+    let draining = Verdict::Draining { name: "node-2".into(), calls: 2, shards: 128 };
+    assert_eq!(picture.verdicts, [Verdict::Safe { nodes: 4 }, draining]);
+}
+
+#[test]
+fn v3_figures_do_not_change_the_revision_and_everything_else_does() {
+    let (map, mut seen) = cluster(3);
+    let before = overview(&map, &seen).revision;
+    seen.statuses.get_mut(&2).expect("there").sockets += 1;
+    seen.now = Time::from_ms(5);
+    assert_eq!(overview(&map, &seen).revision, before);
+    assert!(before < 1 << 53, "a browser can hold it");
+    seen.leader = Some(2);
+    assert_ne!(overview(&map, &seen).revision, before);
+}
