@@ -128,6 +128,8 @@ pub enum PeerRequest {
     Content {
         /// SHA-256 of the content.
         hash: [u8; 32],
+        /// Bytes of the whole.
+        len: u64,
         /// From which byte on.
         offset: u64,
     },
@@ -137,6 +139,8 @@ pub enum PeerRequest {
         file: FileId,
         /// SHA-256 of the content.
         hash: [u8; 32],
+        /// Bytes of the whole.
+        len: u64,
     },
     /// What this node's copy of a shard sums up to, for the scrubber.
     Sums {
@@ -185,8 +189,6 @@ pub enum PeerAnswer {
     Content {
         /// The piece; empty at the end.
         bytes: Vec<u8>,
-        /// Bytes of the whole.
-        len: u64,
     },
 }
 

@@ -21,7 +21,16 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
+/// The CRC-32 of two pieces that follow each other.
+pub fn crc32_both(first: &[u8], second: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(first);
+    sum.update(second);
+    sum.finalize()
+}
+
 /// A SHA-256 hash that is fed piece by piece.
+#[derive(Clone)]
 pub struct Hasher(digest::Context);
 
 impl Default for Hasher {

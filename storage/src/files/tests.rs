@@ -55,6 +55,25 @@ fn what_is_kept_is_read_back_at_any_offset() {
 }
 
 #[test]
+fn what_was_fetched_is_kept_only_when_it_is_what_its_name_says() {
+    let (_, files) = in_memory();
+    let whole = bytes(70_000, 1);
+    let id = ContentId { hash: sha256(&whole), len: whole.len() as u64 };
+    let fetch = |bytes: &[u8]| {
+        let mut upload = files.begin(id.len).expect("begun");
+        upload.write(bytes).and_then(|()| upload.finish_as(&id))
+    };
+    let mut other = whole.clone();
+    other[69_999] ^= 1;
+    for wrong in [&other[..], &whole[..69_999]] {
+        assert!(matches!(fetch(wrong), Err(StorageFault::CorruptFile { .. })));
+        assert_eq!((files.has(&id), files.hashes().map(|it| it.len())), (Ok(false), Ok(0)));
+    }
+    assert_eq!(fetch(&whole), Ok(()));
+    assert_eq!(files.has(&id), Ok(true));
+}
+
+#[test]
 fn c1_c3_a_crash_keeps_finished_files_and_sweeps_the_others() {
     for seed in 0..100 {
         let (disk, files) = in_memory();

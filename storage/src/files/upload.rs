@@ -114,6 +114,19 @@ impl Upload {
         }
     }
 
+    /// Keeps a file only when it turned out to be this content; otherwise nothing is left of it.
+    ///
+    /// # Errors
+    /// [`StorageFault::CorruptFile`] when it is something else, or what the disk says.
+    pub fn finish_as(mut self, expected: &ContentId) -> Result<(), StorageFault> {
+        let hash = self.hasher.clone().finish();
+        if (hash, self.len()) == (expected.hash, expected.len) {
+            return self.finish().map(|_| ());
+        }
+        self.give_up();
+        Err(StorageFault::CorruptFile { content: *expected, chunk: 0 })
+    }
+
     fn write_chunk(&mut self) -> Result<(), StorageFault> {
         let chunk = std::mem::take(&mut self.chunk);
         self.sums.push(crc32(&chunk));

@@ -1,0 +1,186 @@
+//! Files' contents on more than one node: wherever a file's record has a copy, so has its content.
+//!
+//! Contents are named by their SHA-256 and never change, so they need no replication protocol:
+//! whoever should have one and does not fetches it from whoever has it, and checks it.
+//!
+//! # Invariants
+//! - **O1** An upload is acknowledged only when its content is durable wherever its record is.
+//! - **O2** What was fetched is kept only when it is what its name says.
+
+use parking_lot::Mutex;
+use protocol::{
+    cluster::{Map, NodeKey},
+    frame::Fault,
+    id::FileId,
+    key::Key,
+    peer::{PeerAnswer, PeerNo, PeerRequest},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use storage::{
+    content::ContentId,
+    fault::StorageFault,
+    files::{Content, Files},
+};
+use tokio::sync::{Semaphore, watch};
+
+use super::ways::manner;
+use crate::peers::{Answered, Peers};
+
+/// Bytes of one piece.
+const PIECE: usize = 1024 * 1024;
+/// Contents fetched at a time.
+const FETCHES: usize = 8;
+/// How long a copy that is away is waited for; by then the map says who holds the record instead.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// This node's contents, and those of the others.
+pub struct Contents {
+    me: NodeKey,
+    files: Files,
+    peers: Arc<Peers>,
+    maps: watch::Receiver<Arc<Map>>,
+    fetches: Arc<Semaphore>,
+    /// One fetch of one content at a time.
+    under_way: Mutex<BTreeMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Contents {
+    /// Over this node's files.
+    pub fn new(
+        me: NodeKey,
+        files: Files,
+        peers: Arc<Peers>,
+        maps: watch::Receiver<Arc<Map>>,
+    ) -> Arc<Self> {
+        let fetches = Arc::new(Semaphore::new(FETCHES));
+        Arc::new(Self { me, files, peers, maps, fetches, under_way: Mutex::default() })
+    }
+
+    /// Brings a content that was kept here to wherever the file's record is (O1).
+    ///
+    /// # Errors
+    /// `Busy` when a copy cannot be reached for long: the upload is tried again.
+    pub async fn spread(&self, file: FileId, content: ContentId) -> Result<(), Fault> {
+        let mut maps = self.maps.clone();
+        let done = async {
+            loop {
+                let holders = self.holders(&maps.borrow_and_update(), file);
+                let mut missing = false;
+                for node in holders.into_iter().filter(|it| *it != self.me.number) {
+                    let request = PeerRequest::KeepContent { file, hash: content.hash, len: content.len };
+                    missing |= self.ask(node, request).await.is_err();
+                }
+                if !missing {
+                    return;
+                }
+                // Whoever is away is soon no holder any more, or back.
+                let _ = tokio::time::timeout(Duration::from_millis(200), maps.changed()).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, done).await.map_err(|_| Fault::Busy)
+    }
+
+    /// Opens a content, fetching it first when it is not here.
+    ///
+    /// # Errors
+    /// When nobody who should have it answers, or it is damaged.
+    pub async fn open(&self, file: FileId, content: ContentId) -> Result<Content, StorageFault> {
+        if !self.has(content).await? {
+            let holders = self.holders(&self.maps.borrow().clone(), file);
+            for node in holders.into_iter().filter(|it| *it != self.me.number) {
+                if self.fetch(node, content).await.is_ok() {
+                    break;
+                }
+            }
+        }
+        let files = self.files.clone();
+        blocking(move || files.content(&content)).await
+    }
+
+    /// One piece of a content, for another node.
+    ///
+    /// # Errors
+    /// When it is not here.
+    pub async fn piece(&self, content: ContentId, offset: u64) -> Answered {
+        let files = self.files.clone();
+        let read = blocking(move || files.content(&content)?.read_at(offset, PIECE));
+        match read.await {
+            Ok(bytes) => Ok(PeerAnswer::Content { bytes }),
+            Err(_) => Err(PeerNo::Faulted(Fault::Disk)),
+        }
+    }
+
+    /// Fetches a content from another node, unless it is here.
+    ///
+    /// # Errors
+    /// When that node does not have it, or the disk says no.
+    pub async fn fetch(&self, from: u64, content: ContentId) -> Result<(), PeerNo> {
+        let turn = self.under_way.lock().entry(content.hash).or_default().clone();
+        let held = turn.lock().await;
+        let fetched = self.fetch_now(from, content).await;
+        drop(held);
+        drop(turn);
+        self.under_way.lock().retain(|_, turn| Arc::strong_count(turn) > 1);
+        fetched
+    }
+
+    async fn fetch_now(&self, from: u64, content: ContentId) -> Result<(), PeerNo> {
+        let disk = |fault: StorageFault| {
+            tracing::warn!(%fault, "a content cannot be kept here");
+            PeerNo::Faulted(Fault::Disk)
+        };
+        if self.has(content).await.map_err(disk)? {
+            return Ok(());
+        }
+        let _turn = self.fetches.acquire().await.map_err(|_| PeerNo::Faulted(Fault::Stopping))?;
+        let files = self.files.clone();
+        let mut upload = blocking(move || files.begin(content.len)).await.map_err(disk)?;
+        let mut offset = 0;
+        while offset < content.len {
+            let request = PeerRequest::Content { hash: content.hash, len: content.len, offset };
+            let PeerAnswer::Content { bytes } = self.ask(from, request).await? else {
+                return Err(PeerNo::Unknown);
+            };
+            if bytes.is_empty() {
+                return Err(PeerNo::Faulted(Fault::Disk));
+            }
+            offset += bytes.len() as u64;
+            let write = move || {
+                upload.write(&bytes)?;
+                Ok(upload)
+            };
+            upload = blocking(write).await.map_err(disk)?;
+        }
+        blocking(move || upload.finish_as(&content)).await.map_err(disk) // O2
+    }
+
+    async fn has(&self, content: ContentId) -> Result<bool, StorageFault> {
+        let files = self.files.clone();
+        blocking(move || files.has(&content)).await
+    }
+
+    /// The nodes on which a file's record has a copy.
+    fn holders(&self, map: &Map, file: FileId) -> BTreeSet<u64> {
+        let config = map.config(Key::File(file).shard());
+        let nodes = config.into_iter().flat_map(|it| [Some(it.primary), it.twin]);
+        nodes.flatten().map(|it| it.number).collect()
+    }
+
+    async fn ask(&self, node: u64, request: PeerRequest) -> Answered {
+        let (class, patience) = manner(&request);
+        self.peers.ask(node, class, request, patience).await
+    }
+}
+
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> Result<R, StorageFault> + Send + 'static,
+) -> Result<R, StorageFault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|gone| {
+        Err(StorageFault::disk("wait for the disk", &std::io::Error::other(gone)))
+    })
+}

@@ -1,0 +1,128 @@
+//! Ways to other nodes, as the lower floors and the control plane see them.
+
+use actors::road::{Road, Whose};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use protocol::{
+    cluster::{Map, NodeKey, Purpose},
+    id::Seq,
+    peer::{Class, PeerAnswer, PeerNo, PeerRequest},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use storage::{ledger::Ledger, twin::Standing};
+use tokio::sync::watch;
+
+use crate::{
+    control::{RaftRoad, RoadFault},
+    peers::{Answered, Carrier, Peers},
+    swarm::{Links, Swarm},
+};
+
+/// How long an actor of another node may take. The gateway waits longer and tries again.
+const ACTOR: Duration = Duration::from_secs(10);
+/// How long another node may take for a question about itself, or for the consensus.
+const CONTROL: Duration = Duration::from_secs(3);
+/// How long a page of state or a piece of a file may take.
+const BULK: Duration = Duration::from_secs(20);
+
+/// A swarm that may be missing: a node that is alone has none.
+pub struct Wire(pub Option<Swarm>);
+
+impl Carrier for Wire {
+    fn carry(&self, to: u64, class: Class, frame: Bytes) -> bool {
+        self.0.as_ref().is_some_and(|swarm| swarm.send(to, class, frame).is_ok())
+    }
+}
+
+/// Which stream a request travels on, and how long its answer is waited for.
+pub fn manner(request: &PeerRequest) -> (Class, Duration) {
+    use PeerRequest as Of;
+    match request {
+        Of::Raft(_) | Of::Change(_) | Of::Status => (Class::Control, CONTROL),
+        Of::CutLink(_) | Of::CutSession(_) => (Class::Control, CONTROL),
+        Of::State { .. } | Of::Content { .. } | Of::KeepContent { .. } => (Class::Bulk, BULK),
+        Of::Sums { .. } | Of::Backup { .. } => (Class::Bulk, BULK),
+        Of::Input { .. } | Of::Query { .. } | Of::Watch { .. } => (Class::Actor, ACTOR),
+        Of::Unwatch { .. } | Of::Media { .. } => (Class::Actor, ACTOR),
+    }
+}
+
+/// The consensus' way.
+pub struct RaftWay {
+    /// Everybody else.
+    pub peers: Arc<Peers>,
+    /// Who is up.
+    pub links: watch::Receiver<Links>,
+}
+
+impl RaftRoad for RaftWay {
+    fn carry(&self, to: u64, bytes: Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, RoadFault>> {
+        let asked = self.peers.ask(to, Class::Control, PeerRequest::Raft(bytes), CONTROL);
+        Box::pin(async move {
+            match asked.await {
+                Ok(PeerAnswer::Bytes(bytes)) => Ok(bytes),
+                other => Err(RoadFault(format!("{other:?}"))),
+            }
+        })
+    }
+
+    fn reaches(&self) -> BTreeSet<u64> {
+        self.links.borrow().keys().copied().collect()
+    }
+}
+
+/// The actors' way.
+pub struct ActorWay {
+    /// This node.
+    pub me: NodeKey,
+    /// Everybody else.
+    pub peers: Arc<Peers>,
+    /// Who holds what.
+    pub maps: watch::Receiver<Arc<Map>>,
+    /// Ticks when anything about ownership may have changed.
+    pub moves: watch::Receiver<u64>,
+    /// What this node holds.
+    pub ledger: Ledger,
+}
+
+impl Road for ActorWay {
+    fn whose(&self, shard: u16) -> Whose {
+        // What the copy on this node knows may be newer than the map, never older.
+        if matches!(self.ledger.standing(shard), Standing::Serving { .. }) {
+            return Whose::Here;
+        }
+        match self.maps.borrow().config(shard) {
+            Some(it) if it.primary != self.me => {
+                Whose::There { node: it.primary.number, epoch: it.epoch }
+            }
+            _ => Whose::Nobody,
+        }
+    }
+
+    fn moves(&self) -> watch::Receiver<u64> {
+        self.moves.clone()
+    }
+
+    fn ask(&self, node: u64, request: PeerRequest) -> BoxFuture<'static, Answered> {
+        let (class, patience) = manner(&request);
+        self.peers.ask(node, class, request, patience)
+    }
+
+    fn tell(&self, node: u64, to: Vec<u64>, seq: Option<Seq>, frame: Bytes) -> bool {
+        self.peers.tell(node, to, seq, &frame)
+    }
+
+    fn members(&self) -> Vec<u64> {
+        let map = self.maps.borrow();
+        let others = map.members.values().filter(|it| it.key != self.me);
+        others.filter(|it| it.purpose == Purpose::Data).map(|it| it.key.number).collect()
+    }
+}
+
+/// Whether a member may ask this: a witness takes part in the consensus and in nothing else.
+pub fn may_ask(map: &Map, from: u64, request: &PeerRequest) -> Result<(), PeerNo> {
+    let consensus =
+        matches!(request, PeerRequest::Raft(_) | PeerRequest::Change(_) | PeerRequest::Status);
+    let data = map.members.get(&from).is_some_and(|it| it.purpose == Purpose::Data);
+    if consensus || data { Ok(()) } else { Err(PeerNo::Unknown) }
+}

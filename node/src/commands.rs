@@ -1,0 +1,152 @@
+//! What an operator types about a cluster, and what is printed.
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use protocol::operator::Overview;
+use std::path::PathBuf;
+
+use crate::{
+    cluster::admin::{Order, order},
+    config::Config,
+};
+
+mod print;
+
+/// Which node is spoken to.
+#[derive(Debug, Args)]
+pub struct Where {
+    /// The data folder of a node that runs on this machine.
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    /// Its configuration, which names the data folder.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+}
+
+impl Where {
+    /// The data folder.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read.
+    pub fn folder(&self) -> Result<PathBuf> {
+        match &self.data {
+            Some(data) => Ok(data.clone()),
+            None => Ok(Config::read(self.config.as_deref())?.storage.data),
+        }
+    }
+}
+
+/// What can be asked of a cluster.
+#[derive(Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// How every node and every shard does, and what would happen if a node died.
+    Status {
+        /// As JSON, for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints a token that lets one more node in: `konsil join TOKEN` on the new machine.
+    #[command(visible_alias = "add")]
+    Invite {
+        /// Minutes for which it is good.
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+        /// For a witness, which votes and holds no data.
+        #[arg(long)]
+        witness: bool,
+    },
+    /// Moves everything a node has to others, calls included; the node goes on until it is empty.
+    Drain {
+        /// Its name or number.
+        node: String,
+        /// Leave it as it is after all.
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Ends the membership of a node that holds nothing: one that was drained, or that died and
+    /// whose shards others hold by now.
+    Remove {
+        /// Its name or number.
+        node: String,
+    },
+    /// Spreads everything evenly over the nodes, now.
+    Rebalance,
+    /// Gives a shard whose copies are lost to a node although acknowledged data may be missing
+    /// there. The last resort; it is recorded for ever.
+    Force {
+        /// Which shard.
+        shard: u16,
+        /// The node: name or number.
+        node: String,
+        /// Why; is kept for ever.
+        #[arg(long)]
+        why: String,
+        /// Says that you know what this means.
+        #[arg(long)]
+        accept_loss: bool,
+    },
+    /// Prints a link that opens the operator page, once, within ten minutes.
+    Page,
+}
+
+/// Does it and prints what came of it.
+///
+/// # Errors
+/// In words.
+pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
+    let data = place.folder()?;
+    match command {
+        ClusterCommand::Status { json } => {
+            let status = order(&data, &Order::Status {}).await?;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&status)?);
+                return Ok(());
+            }
+            let overview = status.get("overview").cloned().context("a status has an overview")?;
+            let overview: Overview = serde_json::from_value(overview)?;
+            print!("{}", print::overview(&overview));
+        }
+        ClusterCommand::Invite { minutes, witness } => {
+            let invited = order(&data, &Order::Invite { minutes, witness }).await?;
+            let token = invited["token"].as_str().context("an invitation has a token")?;
+            println!("{token}");
+            let more = if witness { " --witness" } else { "" };
+            eprintln!("Good once, for {minutes} minutes. On the new machine:");
+            eprintln!("  konsil join{more} TOKEN --config FILE");
+        }
+        ClusterCommand::Drain { node, undo } => {
+            order(&data, &Order::Drain { node: node.clone(), on: !undo }).await?;
+            match undo {
+                true => println!("{node} stays, and is given its share again."),
+                false => println!(
+                    "{node} is being relieved. `konsil cluster status` says when it is empty; then \
+                     `konsil cluster remove {node}`."
+                ),
+            }
+        }
+        ClusterCommand::Remove { node } => {
+            order(&data, &Order::Remove { node: node.clone() }).await?;
+            println!("{node} is no longer a member. Its number is never used again.");
+        }
+        ClusterCommand::Rebalance => {
+            let done = order(&data, &Order::Rebalance {}).await?;
+            println!("{} shards will move, a few at a time.", done["moves"]);
+        }
+        ClusterCommand::Force { shard, node, why, accept_loss } => {
+            if !accept_loss {
+                bail!(
+                    "what was acknowledged and lies only on other copies of shard {shard} is given \
+                     up by this. If one of them can still come back, bring it back instead. To go \
+                     on all the same: --accept-loss"
+                );
+            }
+            order(&data, &Order::Force { shard, node: node.clone(), why }).await?;
+            println!("Shard {shard} is served by {node} from now on. It is recorded.");
+        }
+        ClusterCommand::Page => {
+            let page = order(&data, &Order::Page {}).await?;
+            println!("{}", page["link"].as_str().context("a page has a link")?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! A cluster's state as lines for a terminal.
+
+use protocol::{
+    cluster::Purpose,
+    operator::{NodeSight, Overview, ShardState, Verdict, WhatIf},
+};
+use std::fmt::Write as _;
+
+/// Everything `konsil cluster status` says.
+pub(super) fn overview(seen: &Overview) -> String {
+    let mut text = String::new();
+    for verdict in &seen.verdicts {
+        let _ = writeln!(text, "{}", sentence(verdict)); // writing to a string cannot fail
+    }
+    let _ = writeln!(
+        text,
+        "\n{:>3}  {:<16} {:<10} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  is",
+        "no", "name", "site", "up", "serves", "twins", "sockets", "calls", "lag"
+    );
+    for node in &seen.nodes {
+        let it = &node.figures;
+        let _ = writeln!(
+            text,
+            "{:>3}  {:<16} {:<10} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  {}",
+            it.number,
+            node.name,
+            node.site,
+            if it.up { "yes" } else { "NO" },
+            it.primaries,
+            it.twins,
+            it.sockets,
+            it.calls,
+            it.lag,
+            what(node),
+        );
+    }
+    let count = |state| seen.shards.iter().filter(|it| it.state == state).count();
+    let _ = writeln!(
+        text,
+        "\n{} shards: {} whole, {} moving, {} being copied, {} alone, {} stalled. Map {}.",
+        seen.shards.len(),
+        count(ShardState::Whole),
+        count(ShardState::Moving),
+        count(ShardState::Copying),
+        count(ShardState::Solo),
+        count(ShardState::Stalled),
+        seen.map,
+    );
+    for case in &seen.what_if {
+        let name = seen.nodes.iter().find(|it| it.figures.number == case.number);
+        let _ = writeln!(text, "{}", what_if(name.map_or("?", |it| &it.name), case));
+    }
+    text
+}
+
+fn what(node: &NodeSight) -> String {
+    let mut words = Vec::new();
+    if node.purpose == Purpose::Witness {
+        words.push("witness");
+    }
+    let roles = [(node.leads, "leads"), (node.votes && !node.leads, "votes")];
+    words.extend(roles.iter().filter(|it| it.0).map(|it| it.1));
+    if node.draining {
+        words.push("draining");
+    }
+    if node.here {
+        words.push("here");
+    }
+    words.join(", ")
+}
+
+fn what_if(name: &str, case: &WhatIf) -> String {
+    let heirs: u32 = case.heirs.iter().map(|it| it.shards).sum();
+    let mut text = format!(
+        "If {name} died now: {heirs} shards go on elsewhere, {} are left with one copy, {} calls \
+         and {} sockets move",
+        case.alone, case.calls, case.sockets
+    );
+    if !case.stalls.is_empty() {
+        let _ = write!(text, "; {} SHARDS STALL until it is back", case.stalls.len());
+    }
+    if !case.quorum {
+        text.push_str("; the rest COULD NOT DECIDE about changes");
+    }
+    text.push('.');
+    text
+}
+
+fn sentence(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Stalled { shards } => format!("{shards} shards are served by nobody."),
+        Verdict::Leaderless {} => "Nobody leads: what runs goes on, nothing can move.".into(),
+        Verdict::Down { name } => format!("{name} does not answer."),
+        Verdict::Solo { shards } => format!("{shards} shards have one copy only."),
+        Verdict::NoSpareVoter {} => {
+            "One voter less, and nothing could move any more: add a node, or a witness.".into()
+        }
+        Verdict::Draining { name, calls, shards } => {
+            format!("{name} is being relieved: {calls} calls and {shards} shards to go.")
+        }
+        Verdict::Lone {} => {
+            "This node is alone: what it holds is held once. Add nodes with `konsil cluster \
+             invite`."
+                .into()
+        }
+        Verdict::Safe { nodes } => {
+            format!("{nodes} nodes, every shard on two of them. Any one node may die.")
+        }
+    }
+}
