@@ -5,7 +5,9 @@
 
 pub mod calls;
 pub mod cluster;
+pub mod commands;
 pub mod config;
+pub mod control;
 pub mod dev;
 pub mod doctor;
 pub mod gateway;

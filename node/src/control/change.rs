@@ -1,0 +1,166 @@
+//! Bringing a change about, here or at the leader; and what others of the group say to this member.
+//!
+//! An attempt ends in one of three ways: made (or refused by the rule), certainly not begun, or
+//! unknown. Only one that was certainly not begun is tried again (P2).
+
+use std::time::Duration;
+
+use openraft::error::{InstallSnapshotError, RaftError};
+use protocol::{cluster::Change, codec};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Changed, Control, ControlFault, ControlNo, RoadFault,
+    types::Answered,
+    wire::{Envelope, Reply, Said, read},
+};
+
+/// Bytes of one change: a message between nodes holds it with room to spare.
+const CHANGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Attempts of one change, none of which was begun.
+const TRIES: u32 = 64;
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How one attempt ended.
+enum Tried {
+    Done(Result<Changed, ControlNo>),
+    /// Nothing was begun; this member is said to lead.
+    NotBegun(Option<u64>),
+}
+
+impl Control {
+    /// Brings a change about: here when this node leads, else at the leader.
+    ///
+    /// # Errors
+    /// [`ControlNo`]; all but [`ControlNo::Unknown`] mean that nothing was changed.
+    pub async fn change(&self, change: Change) -> Result<Changed, ControlNo> {
+        let len = codec::encode(&change).len();
+        if len > CHANGE_BYTES {
+            return Err(ControlNo::TooLarge { len, max: CHANGE_BYTES });
+        }
+        let until = Instant::now() + self.inner.options.patience;
+        let mut hint = None;
+        for _ in 0..TRIES {
+            let leader = match hint.take() {
+                Some(leader) => Some(leader),
+                None => self.wait_for_leader(until).await,
+            };
+            let Some(leader) = leader else { break };
+            let tried = if leader == self.inner.number {
+                self.change_here(change.clone(), until).await
+            } else {
+                self.change_there(leader, change.clone(), until).await
+            };
+            match tried {
+                Tried::Done(answer) => return answer,
+                Tried::NotBegun(other) => hint = other.filter(|it| *it != leader),
+            }
+            if hint.is_none() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        let stopped = self.inner.raft.metrics().borrow().running_state.is_err();
+        Err(if stopped { ControlNo::Stopped } else { ControlNo::NoLeader })
+    }
+
+    /// Asks the consensus, which must be led here.
+    async fn change_here(&self, change: Change, until: Instant) -> Tried {
+        let leader = self.leading(&self.inner.raft.metrics().borrow());
+        if leader != Some(self.inner.number) {
+            return Tried::NotBegun(leader);
+        }
+        let Ok(answer) = timeout_at(until, self.inner.raft.client_write(change)).await else {
+            return Tried::Done(Err(ControlNo::Unknown));
+        };
+        Tried::Done(match answer {
+            Ok(made) => told(made.log_id.index, made.data),
+            // It may have been begun and then cut from this log, yet live on in another's.
+            Err(_) => Err(ControlNo::Unknown),
+        })
+    }
+
+    async fn change_there(&self, leader: u64, change: Change, until: Instant) -> Tried {
+        let bytes = codec::encode(&Envelope { to: leader, said: Said::Change(change) });
+        let unknown = || Tried::Done(Err(ControlNo::Unknown));
+        let carried = timeout_at(until, self.inner.road.carry(leader, bytes)).await;
+        let bytes = match carried {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(RoadFault::Unsent(_))) => return Tried::NotBegun(None),
+            Ok(Err(RoadFault::Silent(_))) | Err(_) => return unknown(),
+        };
+        match read::<Reply>(&bytes) {
+            Ok(Reply::Changed(index, refused)) => Tried::Done(Ok(Changed { index, refused })),
+            Ok(Reply::Refused(why)) => Tried::Done(Err(ControlNo::Refused(why))),
+            Ok(Reply::NotLeader(other)) => Tried::NotBegun(other),
+            Ok(Reply::No(_)) => Tried::NotBegun(None),
+            Ok(_) | Err(_) => unknown(),
+        }
+    }
+
+    async fn wait_for_leader(&self, until: Instant) -> Option<u64> {
+        let mut leader = self.leader();
+        let found = timeout_at(until, leader.wait_for(Option::is_some)).await;
+        found.ok()?.ok().and_then(|found| *found)
+    }
+
+    /// Takes a message of another member and makes the answer.
+    ///
+    /// # Errors
+    /// When the bytes are no message.
+    pub async fn heard(&self, bytes: Vec<u8>) -> Result<Vec<u8>, ControlFault> {
+        let Envelope { to, said } =
+            read(&bytes).map_err(|why| ControlFault::Garbled(why.to_string()))?;
+        let reply = if to == self.inner.number {
+            self.reply(said).await
+        } else {
+            Reply::No(format!("I am member {}, not {to}", self.inner.number))
+        };
+        Ok(codec::encode(&reply))
+    }
+
+    async fn reply(&self, said: Said) -> Reply {
+        let raft = &self.inner.raft;
+        match said {
+            Said::Vote(asked) => match raft.vote(asked).await {
+                Ok(answer) => Reply::Vote(answer),
+                Err(why) => Reply::No(why.to_string()),
+            },
+            Said::Append(asked) => match raft.append_entries(asked).await {
+                Ok(answer) => Reply::Append(answer),
+                Err(why) => Reply::No(why.to_string()),
+            },
+            Said::Snapshot(piece) => {
+                let end = piece.offset.saturating_add(piece.data.len() as u64);
+                if end > super::machine::MAP_BYTES as u64 {
+                    return Reply::No("a snapshot larger than a map may be".into());
+                }
+                match raft.install_snapshot(piece).await {
+                    Ok(answer) => Reply::Snapshot(answer),
+                    Err(RaftError::APIError(InstallSnapshotError::SnapshotMismatch(why))) => {
+                        Reply::Mismatch(why)
+                    }
+                    Err(why) => Reply::No(why.to_string()),
+                }
+            }
+            Said::Change(change) => {
+                let until = Instant::now() + self.inner.options.patience;
+                match self.change_here(change, until).await {
+                    Tried::Done(Ok(made)) => Reply::Changed(made.index, made.refused),
+                    Tried::Done(Err(ControlNo::Refused(why))) => Reply::Refused(why),
+                    Tried::Done(Err(_)) => Reply::Unknown,
+                    Tried::NotBegun(leader) => Reply::NotLeader(leader),
+                }
+            }
+        }
+    }
+}
+
+fn told(index: u64, answered: Answered) -> Result<Changed, ControlNo> {
+    match answered {
+        Ok(refused) => Ok(Changed { index, refused }),
+        Err(why) => Err(ControlNo::Refused(why)),
+    }
+}

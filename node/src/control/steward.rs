@@ -1,0 +1,6 @@
+//! The steward.
+use super::Control;
+
+pub(super) async fn run(_control: Control) {
+    std::future::pending::<()>().await;
+}
