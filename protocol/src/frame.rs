@@ -80,6 +80,8 @@ word! {
         /// The first frame of a socket whose page came from another node: cookies do not travel
         /// between hosts, the ticket does.
         Arrive { version: u16, ticket: String },
+        /// Are you there? Answered by the node itself, whatever its actors do.
+        Ping {},
     }
 }
 
@@ -234,5 +236,7 @@ word! {
         Ticket { ticket: String },
         /// This node is being relieved: go to another one, without haste.
         Move {},
+        /// I am here.
+        Pong {},
     }
 }

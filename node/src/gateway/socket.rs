@@ -357,6 +357,9 @@ impl<'a> Life<'a> {
             _ if self.rate.check().is_err() => return Err(Cut::Flood),
             ToNode::Ack { .. } => {} // W6: of nothing new
             ToNode::Hello { .. } | ToNode::Arrive { .. } => return Err(Cut::Malformed),
+            ToNode::Ping {} => {
+                self.outbox.push(pack(&ToBrowser::Pong {}));
+            }
             ToNode::Watch { topic, after } => self.watch(topic, after, asks)?,
             ToNode::Unwatch { topic } => {
                 if let Some(id) = self.watches.remove(&topic) {
