@@ -19,6 +19,8 @@ use tokio::sync::watch;
 use super::types::{Answered, Entry, Fault, LogId, Membership, Meta, Part, Plane, fault};
 
 mod file;
+#[cfg(test)]
+mod tests;
 
 /// Bytes of a map that are believed.
 pub const MAP_BYTES: usize = 64 * 1024 * 1024;
