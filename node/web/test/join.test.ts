@@ -47,7 +47,7 @@ const join = () =>
 beforeEach(() => {
   vi.useFakeTimers();
   FakePeer.all = [];
-  world = { offer: vi.fn(), publish: vi.fn(async () => true), shows: vi.fn(), speaks: vi.fn(), state: vi.fn() };
+  world = { offer: vi.fn(), publish: vi.fn(async () => true), shows: vi.fn(), speaks: vi.fn(), state: vi.fn(), silent: vi.fn() };
 });
 afterEach(() => void vi.useRealTimers());
 
@@ -107,8 +107,36 @@ test("after a move a flowing connection is kept, a silent one is not", async () 
   expect(world.publish).toHaveBeenCalledTimes(2);
   clearInterval(pulse);
   call.renew();
-  await vi.advanceTimersByTimeAsync(700);
+  await vi.advanceTimersByTimeAsync(900);
   expect(FakePeer.all).toHaveLength(2);
+});
+
+test("what was shown stays until the new connection shows it, or a moment has passed", async () => {
+  const call = join();
+  await settle();
+  for (const one of ["a", "b"]) FakePeer.last.options.onShown?.(one, track(one), `session_${one} camera`);
+  call.hear({ kind: "gone" });
+  await settle();
+  expect(world.shows.mock.calls.filter(([, , shown]) => shown === null)).toEqual([]);
+  FakePeer.last.options.onShown?.("5", track("n"), "session_a camera");
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(world.shows.mock.calls.filter(([, , shown]) => shown === null)).toEqual([["session_b", "camera", null]]);
+  call.close();
+});
+
+test("a silence without a reason makes the link ask, and only much later a new connection", async () => {
+  const call = join();
+  call.send("camera", track("c"), true);
+  await settle();
+  FakePeer.last.to("flowing");
+  FakePeer.last.options.onShown?.("5", track("t"), "session_a camera");
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(FakePeer.all).toHaveLength(1);
+  expect(world.silent.mock.calls.length).toBeGreaterThan(0);
+  expect(world.silent.mock.calls.length).toBeLessThan(6);
+  await vi.advanceTimersByTimeAsync(2500);
+  expect(FakePeer.all).toHaveLength(2);
+  call.close();
 });
 
 test("a connection that is lost is tried again until the call is closed", async () => {

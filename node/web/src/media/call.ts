@@ -19,6 +19,8 @@ export interface CallWorld {
   /** Who is heard now, loudest first. */
   speaks(sessions: SessionId[]): void;
   state(state: CallState): void;
+  /** Nothing arrives any more, though something should: is the node still there? */
+  silent(): void;
 }
 
 /** One call in one room. */
@@ -29,7 +31,7 @@ export interface Call {
   hear(signal: MediaSignal): void;
   /** What the node believes is sent; said again when it is wrong (its room was woken anew). */
   confirm(tracks: readonly Track[]): void;
-  /** The socket is back: announce again, and offer again when the connection is gone. */
+  /** A line is welcome: announce again, and offer again when nothing arrives any more. */
   renew(): void;
   close(): void;
 }

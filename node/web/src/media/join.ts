@@ -8,6 +8,7 @@
 import { pause } from "../link/pause";
 import type { MediaSignal, SessionId, Source, Track } from "../protocol/words";
 import type { Call, CallState, CallWorld } from "./call";
+import { Hearing } from "./hearing";
 import { Peer, type Flow, type PeerOptions, type Signalling } from "./peer";
 
 /** What the person wants to send as one source. */
@@ -18,6 +19,10 @@ interface Wish {
 
 /** Without a packet for so long after a move, nobody is at the other end; ICE needs ten times it. */
 const SILENCE_MS = 600;
+/** Without a move it is somebody else's line that failed, more likely; tried all the same. */
+const LONG_SILENCE_MS = 4000;
+/** What was shown last stays on the screen for so long while a new connection is made. */
+const GHOST_MS = 4000;
 
 const STATES: Record<Flow, CallState> = {
   connecting: "connecting",
@@ -46,6 +51,14 @@ class LastingCall implements Call {
     onBound: null,
   };
   #peer: Peer | null = null;
+  #hearing: Hearing | null = null;
+  /** A line was welcome or the room is another one, and nothing was heard since: silence counts. */
+  #suspicions = 0;
+  #silences = 0;
+  #doubted = 0;
+  /** What the connection before showed, and the new one does not yet. */
+  readonly #ghosts = new Set<string>();
+  #ghostTimer: ReturnType<typeof setTimeout> | undefined;
   #announced = "";
   #tries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -91,7 +104,7 @@ class LastingCall implements Call {
     if (!peer || peer.flow !== "flowing") return this.#begin();
     this.#announced = "";
     this.#announce();
-    void this.#listen(peer);
+    this.#suspect();
   }
 
   confirm(tracks: readonly Track[]): void {
@@ -99,12 +112,14 @@ class LastingCall implements Call {
     if (this.#announced === "" || known === this.#announced) return;
     this.#announced = "";
     this.#announce();
+    this.#suspect(); // the room was woken anew: perhaps on another node, which knows no call of ours
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#drop();
+    this.#layGhosts();
   }
 
   /** A new connection with the live tracks, in place of the old one. */
@@ -112,6 +127,7 @@ class LastingCall implements Call {
     if (this.#closed) return;
     clearTimeout(this.#timer);
     this.#drop();
+    this.#suspicions = 0;
     this.#world.state("connecting");
     const peer = this.#make({
       signalling: this.#signalling,
@@ -139,14 +155,29 @@ class LastingCall implements Call {
   #drop(): void {
     this.#peer?.close();
     this.#peer = null;
+    this.#hearing?.stop();
+    this.#hearing = null;
     this.#announced = "";
-    for (const track of this.#shown.values()) this.#tell(track, null);
+    // The last picture stays until the new connection shows the same, or a moment has passed.
+    for (const track of this.#shown.values()) this.#ghosts.add(track);
     this.#shown.clear();
+    clearTimeout(this.#ghostTimer);
+    this.#ghostTimer = setTimeout(() => this.#layGhosts(), GHOST_MS);
+  }
+
+  /** What the new connection does not show is not shown. */
+  #layGhosts(): void {
+    clearTimeout(this.#ghostTimer);
+    for (const track of this.#ghosts) this.#tell(track, null);
+    this.#ghosts.clear();
   }
 
   #flow(peer: Peer, flow: Flow): void {
     if (this.#peer !== peer) return;
-    if (flow === "flowing") this.#tries = 0;
+    if (flow === "flowing") {
+      this.#tries = 0;
+      this.#hearing ??= new Hearing(() => peer.packetsReceived(), (quiet) => this.#heard(peer, quiet));
+    }
     this.#world.state(STATES[flow]);
     if (flow === "lost") this.#again(peer);
   }
@@ -159,6 +190,7 @@ class LastingCall implements Call {
     if (before && ![...this.#shown.values()].includes(before)) this.#tell(before, null);
     if (!track) return;
     this.#shown.set(mid, track);
+    this.#ghosts.delete(track);
     this.#tell(track, media);
   }
 
@@ -187,11 +219,32 @@ class LastingCall implements Call {
     });
   }
 
-  /** Whether anybody is still at the other end, after the socket moved. */
-  async #listen(peer: Peer): Promise<void> {
+  /** Listens closely: whether anybody is still at the other end. */
+  #suspect(): void {
+    this.#suspicions = 2; // the next look counts what came before, too
+    this.#hearing?.closely();
+  }
+
+  /** Nothing came for so long; 0 when something did. */
+  #heard(peer: Peer, quiet: number): void {
+    if (this.#peer !== peer || this.#closed) return;
+    if (quiet === 0) {
+      this.#suspicions = Math.max(0, this.#suspicions - 1);
+      this.#silences = 0;
+      this.#doubted = 0;
+      return;
+    }
+    if (quiet < SILENCE_MS || (this.#shown.size === 0 && this.#wishes.size === 0)) return;
+    if (this.#suspicions > 0) return this.#begin();
     if (this.#shown.size === 0) return;
-    const before = await peer.packetsReceived();
-    await new Promise((done) => setTimeout(done, SILENCE_MS));
-    if (this.#peer === peer && (await peer.packetsReceived()) === before) this.#begin();
+    if (quiet >= 2 * this.#doubted) {
+      this.#doubted = quiet;
+      this.#world.silent();
+    }
+    // Each time in vain, longer: perhaps it is the others who send nothing.
+    if (quiet >= LONG_SILENCE_MS * 2 ** Math.min(this.#silences, 5)) {
+      this.#silences += 1;
+      this.#begin();
+    }
   }
 }

@@ -181,11 +181,14 @@ export class Peer {
     return this.#connection.getStats();
   }
 
-  /** Media packets received so far. If it stands still while someone is shown, move on. */
+  /**
+   * Packets received so far, of media and, where the browser counts them, of everything else: who
+   * only sends hears of the node by its reports. If it stands still, nobody is there.
+   */
   async packetsReceived(): Promise<number> {
     let packets = 0;
     (await this.stats()).forEach((entry: { type: string; packetsReceived?: number }) => {
-      if (entry.type === "inbound-rtp") packets += entry.packetsReceived ?? 0;
+      if (entry.type === "inbound-rtp" || entry.type === "transport") packets += entry.packetsReceived ?? 0;
     });
     return packets;
   }

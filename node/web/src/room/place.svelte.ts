@@ -98,6 +98,7 @@ export class Place {
   /** Begins the call; signals that came too early are handed over. */
   begin(call: Call): void {
     this.call = call;
+    this.link.steady = true;
     for (const signal of this.#held) call.hear(signal);
     this.#held = [];
   }
@@ -106,6 +107,7 @@ export class Place {
   hangUp(): void {
     this.call?.close();
     this.call = null;
+    this.link.steady = false;
     this.pictures.clear();
   }
 
