@@ -17,4 +17,5 @@ pub mod node;
 pub mod peers;
 pub mod secrets;
 pub mod serve;
+pub mod swarm;
 pub mod tls;
