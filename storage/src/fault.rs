@@ -5,6 +5,8 @@
 
 use std::io;
 
+use protocol::cluster::Epoch;
+
 use crate::{
     content::ContentId,
     journal::{BadJournalId, JournalId, Seq},
@@ -159,6 +161,31 @@ pub enum StorageFault {
     Locked {
         /// Which directory.
         dir: String,
+    },
+    /// Another node serves the shard, or nobody does at the moment. Nothing was kept.
+    #[error("shard {shard} is not served here in epoch {epoch}; ask the node that serves it")]
+    NotHere {
+        /// Which shard.
+        shard: u16,
+        /// The newest epoch known here.
+        epoch: Epoch,
+    },
+    /// The shard moved away before both copies were known to hold the append: it may be kept.
+    #[error("shard {shard} moved meanwhile; read the journal again to see what was kept")]
+    Moved {
+        /// Which shard.
+        shard: u16,
+    },
+    /// The data of a node of a cluster was opened without the cluster.
+    #[error("this data belongs to a node of a cluster; only that node writes it")]
+    ReadOnly,
+    /// A page of a copy that is not the next one, or does not fit what is here.
+    #[error("the copy of shard {shard} cannot go on: {why}; begin it again")]
+    BadCopy {
+        /// Which shard.
+        shard: u16,
+        /// What is wrong with the page.
+        why: String,
     },
     /// The ledger was closed.
     #[error("storage is closed; the node is going down")]

@@ -15,7 +15,10 @@
 use std::{fmt, sync::Arc};
 
 pub use protocol::id::Seq;
-use protocol::time::Time;
+use protocol::{
+    key::{Key, SHARDS},
+    time::Time,
+};
 
 use crate::digest::{Hash, sha256};
 
@@ -60,10 +63,12 @@ impl JournalId {
         sha256(self.0.as_bytes())
     }
 
-    /// The shard written beside its records in the log: a hint for tools that read one.
-    /// Placement is decided elsewhere.
+    /// The shard that holds it: its actor's, when an actor's address is its name.
     pub fn shard(&self) -> u16 {
-        (crate::digest::crc32(self.0.as_bytes()) % 256) as u16
+        match self.0.parse::<Key>() {
+            Ok(key) => key.shard(),
+            Err(_) => (crate::digest::crc32(self.0.as_bytes()) % u32::from(SHARDS)) as u16,
+        }
     }
 }
 
@@ -139,6 +144,15 @@ mod tests {
             assert!(JournalId::new(bad).is_err(), "{bad:?}");
         }
         assert!(JournalId::new(&"x".repeat(120)).is_ok());
+    }
+
+    #[test]
+    fn a_journal_lies_in_the_shard_of_its_actor() {
+        let key = Key::Room(protocol::id::RoomId::from_u128(0x1_07));
+        let named = JournalId::new(&key.to_string()).expect("a good name");
+        assert_eq!((named.shard(), key.shard()), (7, 7));
+        let other = JournalId::new("proof/1").expect("a good name");
+        assert!(other.shard() < SHARDS);
     }
 
     #[test]

@@ -23,12 +23,13 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use protocol::time::Time;
+use protocol::{cluster::NodeKey, time::Time};
 
 use crate::{
     fault::StorageFault,
     history,
     journal::{JournalId, Link, Seq, Snapshot},
+    twin::Settings,
     wal::{
         Wal,
         place::Place,
@@ -37,6 +38,7 @@ use crate::{
     },
 };
 
+mod again;
 mod core;
 mod filler;
 mod home;
@@ -47,14 +49,17 @@ mod read;
 pub mod rebuild;
 mod slot;
 mod stats;
+mod twins;
 
 pub use home::{FORMAT, probe};
 pub use options::{Engine, Options};
 pub use stats::Stats;
+pub use twins::TwinWorld;
 
 use self::{
-    core::{APPEND, Core, FOLD, Work},
+    core::{APPEND, Core, FOLD, Origin, Work},
     slot::Slot,
+    twins::Host,
 };
 
 /// Called once: with the last sequence number when the append is durable, or with why it is not.
@@ -70,6 +75,7 @@ struct Running {
     core: Arc<Core>,
     queue: Arc<Queue>,
     meter: Arc<crate::wal::meter::Meter>,
+    twins: Option<Arc<Host>>,
     threads: Mutex<Option<(Wal, JoinHandle<()>)>>,
 }
 
@@ -80,15 +86,53 @@ impl Ledger {
     /// [`StorageFault::Locked`], [`StorageFault::NewerData`], [`StorageFault::OtherEngine`],
     /// [`StorageFault::LogCorrupt`], [`StorageFault::EngineLost`], or what the disk says.
     pub fn open(options: Options) -> Result<Self, StorageFault> {
-        let (core, wal) = open::open(&options)?;
+        let open::Opened { core, wal, .. } = open::open(&options, false)?;
+        Self::start(core, wal, &options, None)
+    }
+
+    /// Opens the directory as that of `me`, a node of a cluster: an append is acknowledged when the
+    /// shard's other copy has it too. Nothing is served before [`Ledger::learn`] says what is.
+    /// A directory that was written without twins is taken over, and belongs to the cluster then.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn twinned(
+        options: Options,
+        me: NodeKey,
+        settings: Settings,
+        world: Arc<dyn TwinWorld>,
+    ) -> Result<Self, StorageFault> {
+        let opened = open::open(&options, true)?;
+        let (core, wal) = (opened.core, opened.wal);
+        let aside = open::aside(&options, &core.disk)?;
+        let host = Host::new(
+            Arc::clone(&core),
+            Arc::clone(wal.queue()),
+            &options,
+            (me, settings),
+            world,
+            (aside, opened.shards),
+            (opened.last, opened.age),
+        );
+        Self::start(core, wal, &options, Some(host))
+    }
+
+    fn start(
+        core: Arc<Core>,
+        wal: Wal,
+        options: &Options,
+        twins: Option<Arc<Host>>,
+    ) -> Result<Self, StorageFault> {
         filler::look_at_room(&core, options.reserve_bytes);
-        let filler = filler::Filler::new(Arc::clone(&core), Arc::clone(wal.queue()), &options);
+        let (queue, meter) = (Arc::clone(wal.queue()), Arc::clone(wal.meter()));
+        let filler =
+            filler::Filler::new(Arc::clone(&core), Arc::clone(&queue), options, twins.clone());
         let filler = thread::Builder::new()
             .name("filler".into())
             .spawn(move || filler.run())
             .map_err(|error| StorageFault::disk("start the filler's thread", &error))?;
-        let (queue, meter) = (Arc::clone(wal.queue()), Arc::clone(wal.meter()));
-        Ok(Self(Arc::new(Running { core, queue, meter, threads: Mutex::new(Some((wal, filler))) })))
+        let threads = Mutex::new(Some((wal, filler)));
+        Ok(Self(Arc::new(Running { core, queue, meter, twins, threads })))
     }
 
     /// Appends `bodies` behind `after`, all or none. `after` is the last entry the caller knows; it
@@ -123,6 +167,9 @@ impl Ledger {
     ) -> Result<(), StorageFault> {
         let core = &self.0.core;
         self.writable()?;
+        if let Some(twins) = &self.0.twins {
+            return twins.append(journal, after, at, bodies, done);
+        }
         let slot = core.slots.slot(journal);
         let mut staged = slot.load(&*core.store)?.staged;
         loop {
@@ -132,7 +179,7 @@ impl Ledger {
             }
             // Copied, chained and summed outside every lock.
             let (append, record, link) = history::write_append(journal, staged, at, bodies);
-            let draft = Draft::new(journal.shard(), APPEND, record);
+            let draft = Draft::new(slot.shard, APPEND, record);
 
             let mut state = slot.load(&*core.store)?;
             if state.staged != staged {
@@ -142,7 +189,7 @@ impl Ledger {
             let door = self.0.queue.enter(draft.payload.len())?;
             state.stage(&append.entries, link);
             if let Some(done) = done.take() {
-                let work = Work::Entries(append.entries, link);
+                let work = Work::Entries(Arc::clone(&slot), append.entries, link);
                 let done = completion(core, &slot, work, link, draft.payload.len(), done);
                 door.push(Item { draft, done });
             }
@@ -164,9 +211,13 @@ impl Ledger {
     ) -> Result<(), StorageFault> {
         let core = &self.0.core;
         self.writable()?;
-        let (record, inside) = history::write_fold(journal, &Snapshot { seq: at, version, body });
-        let draft = Draft::new(journal.shard(), FOLD, record);
+        let snapshot = Snapshot { seq: at, version, body };
+        if let Some(twins) = &self.0.twins {
+            return twins.snapshot(journal, &snapshot);
+        }
+        let (record, inside) = history::write_fold(journal, &snapshot);
         let slot = core.slots.slot(journal);
+        let draft = Draft::new(slot.shard, FOLD, record);
         let state = slot.load(&*core.store)?;
         if at > state.staged.seq {
             let (journal, expected) = (journal.clone(), state.staged.seq);
@@ -177,8 +228,8 @@ impl Ledger {
         let (core, kept, bytes) = (Arc::clone(core), Arc::clone(&slot), draft.payload.len());
         let done = Box::new(move |result: Result<Place, StorageFault>| match result {
             Ok(place) => {
-                kept.change(|state| state.fold = Some((place.number, inside.clone())));
-                core.fill(place, kept, Work::Fold(inside), bytes);
+                kept.change(|state| state.fold = Some(inside.clone()));
+                core.fill(Origin::Log(place), Work::Fold(kept, inside), bytes);
             }
             Err(fault) => {
                 core.folds_lost.fetch_add(1, Relaxed);
@@ -195,6 +246,9 @@ impl Ledger {
     /// [`StorageFault::DiskFull`], [`StorageFault::LogFaulted`], [`StorageFault::EngineStalled`],
     /// [`StorageFault::Busy`] when the engine is too far behind, or [`StorageFault::Closed`].
     pub fn writable(&self) -> Result<(), StorageFault> {
+        if self.0.core.read_only {
+            return Err(StorageFault::ReadOnly);
+        }
         self.0.queue.open()?;
         self.0.core.trouble.check()
     }
@@ -219,7 +273,7 @@ fn completion(
     Box::new(move |result| match result {
         Ok(place) => {
             slot.change(|state| state.ack(link)); // G1
-            core.fill(place, slot, work, bytes);
+            core.fill(Origin::Log(place), work, bytes);
             done(Ok(link.seq));
         }
         Err(fault) => {
@@ -233,6 +287,9 @@ impl Running {
     fn stop(&self) {
         let Some((mut wal, filler)) = self.threads.lock().take() else { return };
         wal.close();
+        if let Some(twins) = &self.twins {
+            twins.close();
+        }
         self.core.fill.stop();
         if filler.join().is_err() {
             tracing::error!("the filler died of a bug; what it left is replayed from the log");

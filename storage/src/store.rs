@@ -77,6 +77,11 @@ impl Batch {
         self.changes.push((key, None));
     }
 
+    /// Adds the changes of another batch behind these.
+    pub fn append(&mut self, other: &Self) {
+        self.changes.extend_from_slice(&other.changes);
+    }
+
     /// The changes: a key, and its value unless it is removed.
     pub fn changes(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))

@@ -5,16 +5,23 @@ use std::{
     fs::File,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
+use protocol::twin::At;
 
 use super::slot::{Slot, Slots};
-use crate::{disk::Disk, fault::StorageFault, journal::Link, store::Store, wal::place::Place};
+use crate::{
+    disk::Disk,
+    fault::StorageFault,
+    journal::Link,
+    store::{Batch, Store},
+    wal::place::Place,
+};
 
 /// Kinds of records in the log.
 pub(super) const APPEND: u8 = 1;
@@ -29,6 +36,8 @@ pub(super) struct Core {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) folds_lost: AtomicU64,
     pub(super) store: Arc<dyn Store>,
+    /// The data of a node of a cluster, opened without the cluster: for reading only.
+    pub(super) read_only: bool,
     /// Declared last, dropped last: the directory is given back when the engine is closed.
     pub(super) _lock: Option<File>,
 }
@@ -64,34 +73,71 @@ impl Trouble {
 
 impl Core {
     /// Hands a durable record to the filler.
-    pub(super) fn fill(&self, place: Place, slot: Arc<Slot>, work: Work, bytes: usize) {
+    pub(super) fn fill(&self, origin: Origin, work: Work, bytes: usize) {
         let bytes = bytes as u64;
         self.trouble.unapplied.fetch_add(bytes, Relaxed);
-        self.fill.push(Filling { place, slot, work, bytes });
+        self.fill.push(Filling { origin, work, bytes });
     }
 }
 
 /// One acknowledged record on its way to the engine.
 pub(super) struct Filling {
-    pub(super) place: Place,
-    pub(super) slot: Arc<Slot>,
+    pub(super) origin: Origin,
     pub(super) work: Work,
     pub(super) bytes: u64,
+}
+
+/// Where it comes from, and so what the engine has reached with it.
+#[derive(Clone, Copy)]
+pub(super) enum Origin {
+    /// Of the log without twins: everything up to this place.
+    Log(Place),
+    /// Of a shard's log: everything up to `at`. Its record stands behind `start`.
+    Twins { shard: u16, at: At, start: Place },
+    /// From elsewhere; the engine reaches nothing with it.
+    Elsewhere,
 }
 
 /// What it changes.
 pub(super) enum Work {
     /// Entries as they are stored, and the head after them.
-    Entries(Vec<Bytes>, Link),
+    Entries(Arc<Slot>, Vec<Bytes>, Link),
     /// A snapshot as it is stored.
-    Fold(Bytes),
+    Fold(Arc<Slot>, Bytes),
+    /// What was copied from another node; who waits for it is told.
+    Changes(Batch, Option<Waiting>),
+    /// The engine has it already.
+    Nothing,
 }
 
-/// The records the engine does not hold yet, in the order of the log.
+/// Waits for changes to reach the engine.
+pub(super) struct Waiting {
+    /// Only when they are durable there.
+    pub(super) synced: bool,
+    /// Called once.
+    pub(super) told: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Waiting {
+    pub(super) fn new(synced: bool, told: impl FnOnce() + Send + 'static) -> Self {
+        Self { synced, told: Mutex::new(Some(Box::new(told))) }
+    }
+
+    /// Tells, when nobody was told yet.
+    pub(super) fn tell(&self) {
+        let told = self.told.lock().take();
+        if let Some(told) = told {
+            told();
+        }
+    }
+}
+
+/// The records the engine does not hold yet, in the order in which it takes them.
 #[derive(Default)]
 pub(super) struct Fill {
     state: Mutex<(VecDeque<Filling>, bool)>,
     wake: Condvar,
+    hurried: AtomicBool,
 }
 
 /// What the filler is to do next.
@@ -111,6 +157,27 @@ impl Fill {
         self.wake.notify_one();
     }
 
+    /// Syncs the engine soon, also when little waits.
+    pub(super) fn hurry(&self) {
+        self.hurried.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Whether somebody was in a hurry since this was asked last.
+    pub(super) fn hurried(&self) -> bool {
+        self.hurried.swap(false, Relaxed)
+    }
+
+    /// The lowest place behind which a record stands that the filler did not take yet.
+    pub(super) fn lowest(&self) -> Option<Place> {
+        let state = self.state.lock();
+        let starts = state.0.iter().filter_map(|filling| match filling.origin {
+            Origin::Twins { start, .. } => Some(start),
+            Origin::Log(_) | Origin::Elsewhere => None,
+        });
+        starts.min_by_key(|start| start.number)
+    }
+
     pub(super) fn stop(&self) {
         self.state.lock().1 = true;
         self.wake.notify_one();
@@ -123,7 +190,7 @@ impl Fill {
     /// Waits at most `patience`, then takes records of at most `bytes_max` bytes, at least one.
     pub(super) fn next(&self, bytes_max: u64, patience: Duration) -> Next {
         let mut state = self.state.lock();
-        if state.0.is_empty() && !state.1 {
+        if state.0.is_empty() && !state.1 && !self.hurried.load(Relaxed) {
             self.wake.wait_for(&mut state, patience);
         }
         let (waiting, stopping) = &mut *state;

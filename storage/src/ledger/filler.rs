@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! - **F1** Records reach the engine in the order of the log, each with the checkpoint that says so
-//!   in the same batch.
+//!   in the same batch. With twins: in the order of their shard's log, each with the shard's place
+//!   in the same batch; the checkpoint is the lowest record that any shard still needs.
 //! - **F2** A segment of the log is released only after the engine was synced past it.
 //! - **F3** A record leaves memory only after the engine was synced past it. So a reader that looks
 //!   in memory first and in the engine second misses nothing, even while an engine that failed is
@@ -14,17 +15,20 @@ use std::{
     time::Duration,
 };
 
+use protocol::twin::At;
+
 use super::{
-    core::{Core, Filling, Next, Work},
+    core::{Core, Filling, Next, Origin, Work},
     keys,
     options::Options,
+    twins::Host,
 };
 use crate::{
     fault::StorageFault,
     history,
     journal::{JournalId, Link, Seq},
     store::Batch,
-    wal::queue::Queue,
+    wal::{place::Place, queue::Queue},
 };
 
 /// Bytes applied in one batch.
@@ -43,15 +47,23 @@ pub(super) struct Filler {
     /// How many of them the engine has.
     applied: usize,
     bytes: u64,
+    twins: Option<Arc<Host>>,
+    /// How old the log was at the last checkpoint.
+    age: u64,
 }
 
 impl Filler {
-    pub(super) fn new(core: Arc<Core>, wal: Arc<Queue>, options: &Options) -> Self {
+    pub(super) fn new(
+        core: Arc<Core>,
+        wal: Arc<Queue>,
+        options: &Options,
+        twins: Option<Arc<Host>>,
+    ) -> Self {
         // What waits for a checkpoint counts as unapplied, and must leave room for more.
         let checkpoint_bytes = options.checkpoint_bytes.min(options.unapplied_bytes_max / 4);
         let reserve_bytes = options.reserve_bytes;
-        let (unsynced, applied, bytes) = (Vec::new(), 0, 0);
-        Self { core, wal, checkpoint_bytes, reserve_bytes, unsynced, applied, bytes }
+        let (unsynced, applied, bytes, age) = (Vec::new(), 0, 0, 0);
+        Self { core, wal, checkpoint_bytes, reserve_bytes, unsynced, applied, bytes, twins, age }
     }
 
     /// Runs until the ledger closes and everything is applied and synced.
@@ -64,7 +76,7 @@ impl Filler {
                 self.bytes += fillings.iter().map(|filling| filling.bytes).sum::<u64>();
                 self.unsynced.extend(fillings);
             }
-            let due = quiet || self.bytes >= self.checkpoint_bytes;
+            let due = quiet || self.bytes >= self.checkpoint_bytes || self.core.fill.hurried();
             while let Err(fault) = self.advance(due) {
                 if !self.endure(&fault) {
                     return; // what the engine does not hold is in the log, and is replayed
@@ -90,34 +102,65 @@ impl Filler {
             self.try_apply(&rest[..count])?;
             self.applied += count;
         }
-        if due && self.applied > 0 {
-            self.core.store.sync()?;
-            self.let_go();
+        match self.twins.clone() {
+            Some(twins) if due => self.checkpoint(&twins)?,
+            None if due && self.applied > 0 => {
+                self.core.store.sync()?;
+                let last = self.let_go();
+                self.wal.release(last.number);
+            }
+            _ => {}
         }
         self.core.trouble.stalled.lock().take();
         Ok(())
     }
 
-    /// The engine was synced past everything: memory and log may forget it (F2, F3).
-    fn let_go(&mut self) {
+    /// Tells the engine from where on the log is needed, syncs it, lets go of what is not.
+    fn checkpoint(&mut self, twins: &Arc<Host>) -> Result<(), StorageFault> {
+        let floor = twins.floor(&self.core.fill);
+        let grown = floor.age.saturating_sub(self.age) >= self.checkpoint_bytes;
+        if self.applied == 0 && floor.fences.is_empty() && !grown {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        for (shard, fence) in &floor.fences {
+            keys::put_fence(&mut batch, *shard, fence.seen, fence.act);
+        }
+        if let Some(place) = floor.place {
+            keys::put_checkpoint(&mut batch, place);
+        }
+        self.core.store.apply(&batch)?;
+        self.core.store.sync()?;
+        self.let_go();
+        self.age = floor.age;
+        twins.saved(&floor.fences);
+        if let Some(place) = floor.place {
+            self.wal.release(place.number);
+        }
+        twins.carry_forward();
+        Ok(())
+    }
+
+    /// The engine was synced past everything: memory may forget it (F3), and the log up to the
+    /// place that is returned (F2); that is the last record's, without twins.
+    fn let_go(&mut self) -> Place {
         assert_eq!(self.applied, self.unsynced.len(), "F1");
-        let mut last = 0;
+        let mut last = Place { number: 0, segment: 0, offset: 0 };
         for filling in self.unsynced.drain(..) {
-            assert!(last < filling.place.number, "F1");
-            last = filling.place.number;
-            filling.slot.change(|state| match &filling.work {
-                Work::Entries(_, link) => state.applied(link.seq),
-                Work::Fold(_) => {
-                    let held = state.fold.as_ref().map(|(number, _)| *number);
-                    if held.is_some_and(|number| number <= last) {
-                        state.fold = None;
-                    }
-                }
-            });
+            if let Origin::Log(place) = filling.origin {
+                assert!(last.number < place.number, "F1");
+                last = place;
+            }
+            match filling.work {
+                Work::Entries(slot, _, link) => slot.change(|state| state.applied(link.seq)),
+                Work::Fold(slot, inside) => slot.change(|state| state.folded(&inside)),
+                Work::Changes(_, Some(waiting)) => waiting.tell(),
+                Work::Changes(_, None) | Work::Nothing => {}
+            }
         }
         self.core.trouble.unapplied.fetch_sub(self.bytes, Relaxed);
         (self.applied, self.bytes) = (0, 0);
-        self.wal.release(last);
+        last
     }
 
     /// The engine failed: opens it anew and begins again after its last sync. Says no when the
@@ -139,37 +182,77 @@ impl Filler {
 
     fn try_apply(&self, fillings: &[Filling]) -> Result<(), StorageFault> {
         let mut batch = Batch::default();
-        let mut heads: BTreeMap<&JournalId, Link> = BTreeMap::new();
-        let mut folds: BTreeMap<&JournalId, &[u8]> = BTreeMap::new();
+        let mut ends = Ends::default();
         for filling in fillings {
-            let journal = &filling.slot.journal;
             match &filling.work {
-                Work::Entries(entries, link) => {
+                Work::Entries(slot, entries, link) => {
+                    let journal = &slot.journal;
                     for entry in entries {
                         let seq = history::peek_seq(entry).unwrap_or(Seq(0));
                         assert!(seq > Seq(0) && seq <= link.seq, "J1");
                         keys::put_entry(&mut batch, journal, seq, entry);
+                        if seq == Seq(1) && self.twins.is_some() {
+                            keys::put_listed(&mut batch, slot.shard, journal);
+                        }
                     }
-                    heads.insert(journal, *link);
+                    ends.heads.insert(journal, *link);
                 }
-                Work::Fold(inside) => {
-                    folds.insert(journal, inside);
+                Work::Fold(slot, inside) => {
+                    ends.folds.insert(&slot.journal, inside);
                 }
+                Work::Changes(changes, _) => {
+                    // Behind what came before them: they may take some of it away.
+                    self.finish(&mut batch, std::mem::take(&mut ends))?;
+                    batch.append(changes);
+                }
+                Work::Nothing => {}
+            }
+            match filling.origin {
+                Origin::Log(place) => ends.place = Some(place),
+                Origin::Twins { shard, at, .. } => {
+                    ends.shards.insert(shard, at);
+                }
+                Origin::Elsewhere => {}
             }
         }
-        for (journal, inside) in folds {
-            keys::put_snapshot(&mut batch, &*self.core.store, journal, inside)?;
+        self.finish(&mut batch, ends)?;
+        self.core.store.apply(&batch)?;
+        for filling in fillings {
+            if let Work::Changes(_, Some(waiting)) = &filling.work
+                && !waiting.synced
+            {
+                waiting.tell();
+            }
         }
-        // The heads after the entries, the checkpoint after the heads: an engine that tears a
-        // batch in spite of E1 then claims less than it has, never more.
-        for (journal, link) in heads {
-            keys::put_head(&mut batch, journal, link);
-        }
-        if let Some(last) = fillings.last() {
-            keys::put_checkpoint(&mut batch, last.place);
-        }
-        self.core.store.apply(&batch)
+        Ok(())
     }
+
+    /// The heads after the entries, the places after the heads: an engine that tears a batch in
+    /// spite of E1 then claims less than it has, never more.
+    fn finish(&self, batch: &mut Batch, ends: Ends<'_>) -> Result<(), StorageFault> {
+        for (journal, inside) in ends.folds {
+            keys::put_snapshot(batch, &*self.core.store, journal, inside)?;
+        }
+        for (journal, link) in ends.heads {
+            keys::put_head(batch, journal, link);
+        }
+        for (shard, at) in ends.shards {
+            keys::put_applied(batch, shard, at, false);
+        }
+        if let Some(place) = ends.place {
+            keys::put_checkpoint(batch, place);
+        }
+        Ok(())
+    }
+}
+
+/// What a batch ends with.
+#[derive(Default)]
+struct Ends<'a> {
+    folds: BTreeMap<&'a JournalId, &'a [u8]>,
+    heads: BTreeMap<&'a JournalId, Link>,
+    shards: BTreeMap<u16, At>,
+    place: Option<Place>,
 }
 
 /// Refuses appends while less is free than the reserve, and takes that back.

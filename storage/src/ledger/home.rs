@@ -11,22 +11,32 @@ use std::{
 
 use crate::fault::StorageFault;
 
-/// The format of the directory that this version writes.
-pub const FORMAT: u32 = 1;
+/// The newest format of the directory that this version knows: the one of a node of a cluster.
+pub const FORMAT: u32 = 2;
+/// The format without twins: the first.
+pub(super) const ALONE: u32 = 1;
 
 const TITLE: &str = "konsil storage";
 
-/// Checks the format file, or writes it into an empty directory.
-pub(super) fn check_format(dir: &Path, engine: &str) -> Result<(), StorageFault> {
+/// Checks the format file, or writes it into an empty directory; `twinned` raises it to the one of
+/// a node of a cluster. Returns the format that stands there now.
+pub(super) fn check_format(dir: &Path, engine: &str, twinned: bool) -> Result<u32, StorageFault> {
     let told = |error: io::Error| StorageFault::disk("read the format file", &error);
+    let wanted = if twinned { FORMAT } else { ALONE };
+    let write = || {
+        let written = write_format(dir, engine, wanted);
+        written.map_err(|e| StorageFault::disk("write the format file", &e))?;
+        Ok(wanted)
+    };
     match fs::read_to_string(dir.join("format")) {
-        Ok(text) => read_format(&text, engine),
+        Ok(text) => match read_format(&text, engine)? {
+            found if found < wanted => write(),
+            found => Ok(found),
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound && dir.join("wal").exists() => {
             Err(StorageFault::BadFormat { text: "nothing".into() })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            write_format(dir, engine).map_err(|e| StorageFault::disk("write the format file", &e))
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write(),
         Err(error) => Err(told(error)),
     }
 }
@@ -37,13 +47,13 @@ pub(super) fn check_format(dir: &Path, engine: &str) -> Result<(), StorageFault>
 /// [`StorageFault::NewerData`], [`StorageFault::OtherEngine`] or [`StorageFault::BadFormat`].
 pub fn probe(dir: &Path, engine: &str) -> Result<Option<u32>, StorageFault> {
     match fs::read_to_string(dir.join("format")) {
-        Ok(text) => read_format(&text, engine).map(|()| Some(FORMAT)),
+        Ok(text) => read_format(&text, engine).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StorageFault::disk("read the format file", &error)),
     }
 }
 
-fn read_format(text: &str, engine: &str) -> Result<(), StorageFault> {
+fn read_format(text: &str, engine: &str) -> Result<u32, StorageFault> {
     let bad = || StorageFault::BadFormat { text: text.chars().take(80).collect() };
     let rest = text.strip_prefix(TITLE).ok_or_else(bad)?;
     let mut words = rest.split_whitespace();
@@ -52,7 +62,7 @@ fn read_format(text: &str, engine: &str) -> Result<(), StorageFault> {
         return Err(StorageFault::NewerData { found, known: FORMAT });
     }
     match words.next() {
-        Some(kept) if kept == engine => Ok(()),
+        Some(kept) if kept == engine => Ok(found),
         Some(kept) => {
             Err(StorageFault::OtherEngine { found: kept.into(), asked: engine.to_owned() })
         }
@@ -60,10 +70,10 @@ fn read_format(text: &str, engine: &str) -> Result<(), StorageFault> {
     }
 }
 
-fn write_format(dir: &Path, engine: &str) -> io::Result<()> {
+fn write_format(dir: &Path, engine: &str, format: u32) -> io::Result<()> {
     let draft = dir.join("format.new");
     let mut file = File::create(&draft)?;
-    file.write_all(format!("{TITLE} {FORMAT} {engine}\n").as_bytes())?;
+    file.write_all(format!("{TITLE} {format} {engine}\n").as_bytes())?;
     file.sync_all()?;
     fs::rename(draft, dir.join("format"))?;
     File::open(dir)?.sync_all()
@@ -76,17 +86,18 @@ mod tests {
     #[test]
     fn a_newer_another_or_a_broken_format_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
-        check_format(dir.path(), "sled").expect("an empty directory is ours");
-        check_format(dir.path(), "sled").expect("and stays ours");
-        let other = check_format(dir.path(), "redb");
+        let check = |engine| check_format(dir.path(), engine, false);
+        assert_eq!((check("sled"), check("sled")), (Ok(1), Ok(1)), "an empty directory is ours");
+        assert_eq!(check_format(dir.path(), "sled", true), Ok(2), "and becomes a cluster's");
+        assert_eq!(check("sled"), Ok(2), "and stays it");
+        let other = check("redb");
         assert!(matches!(other, Err(StorageFault::OtherEngine { .. })), "{other:?}");
-        fs::write(dir.path().join("format"), "konsil storage 2 sled\n").expect("written");
-        let newer = check_format(dir.path(), "sled");
-        assert_eq!(newer, Err(StorageFault::NewerData { found: 2, known: 1 }));
+        fs::write(dir.path().join("format"), "konsil storage 3 sled\n").expect("written");
+        assert_eq!(check("sled"), Err(StorageFault::NewerData { found: 3, known: 2 }));
         fs::write(dir.path().join("format"), "something else").expect("written");
-        assert!(matches!(check_format(dir.path(), "sled"), Err(StorageFault::BadFormat { .. })));
+        assert!(matches!(check("sled"), Err(StorageFault::BadFormat { .. })));
         fs::remove_file(dir.path().join("format")).expect("removed");
         fs::create_dir(dir.path().join("wal")).expect("made");
-        assert!(matches!(check_format(dir.path(), "sled"), Err(StorageFault::BadFormat { .. })));
+        assert!(matches!(check("sled"), Err(StorageFault::BadFormat { .. })));
     }
 }

@@ -5,6 +5,10 @@
 //! h <journal>                the head of a journal
 //! e <journal> 0 <seq> <n>    piece n of an entry
 //! s <journal> 0 <n>          piece n of a snapshot
+//! n <shard> <journal>        a journal of this shard; the twins' own list
+//! N                          that list is complete
+//! p <shard>                  everything up to this place of the shard's log is in here
+//! f <shard>                  what this replica of the shard has seen and done
 //! ```
 //!
 //! Numbers in keys are big endian, so that they sort. No journal's name holds a zero byte, so no
@@ -12,6 +16,11 @@
 //! large values badly; the first piece says how many there are.
 
 use std::collections::BTreeMap;
+
+use protocol::{
+    cluster::{Epoch, Lsn},
+    twin::At,
+};
 
 use crate::{
     digest::crc32,
@@ -27,6 +36,10 @@ pub(super) const CHECKPOINT: &[u8] = b"c";
 /// Before every head.
 pub(super) const HEADS: u8 = b'h';
 
+const LISTED: &[u8] = b"N";
+const LIST: u8 = b'n';
+const APPLIED: u8 = b'p';
+const FENCE: u8 = b'f';
 const ENTRIES: u8 = b'e';
 const SNAPSHOTS: u8 = b's';
 /// Bytes of one piece: well below what the pickiest engine keeps in its tree.
@@ -47,6 +60,108 @@ fn entry_key(journal: &JournalId, seq: Seq) -> Vec<u8> {
     let mut key = of_journal(ENTRIES, journal);
     key.extend_from_slice(&seq.0.to_be_bytes());
     key
+}
+
+fn of_shard(kind: u8, shard: u16) -> Vec<u8> {
+    let [high, low] = shard.to_be_bytes();
+    vec![kind, high, low]
+}
+
+/// Puts a journal on its shard's list.
+pub(super) fn put_listed(batch: &mut Batch, shard: u16, journal: &JournalId) {
+    batch.put([&of_shard(LIST, shard), journal.as_str().as_bytes()].concat(), vec![1]);
+}
+
+/// At most `limit` journals of a shard, behind `after`, in order.
+pub(super) fn listed(
+    store: &dyn Store,
+    shard: u16,
+    after: Option<&JournalId>,
+    limit: usize,
+) -> Result<Vec<JournalId>, StorageFault> {
+    let prefix = of_shard(LIST, shard);
+    let from = match after {
+        Some(after) => [&prefix, after.as_str().as_bytes(), &[0]].concat(),
+        None => prefix.clone(),
+    };
+    let names = store.scan(&prefix, &from, limit)?;
+    let names = names.iter().filter_map(|(key, _)| std::str::from_utf8(&key[3..]).ok());
+    Ok(names.filter_map(|name| JournalId::new(name).ok()).collect())
+}
+
+/// Makes the lists complete when they are not: data from before there were twins has none. Such a
+/// shard begins at the place `old`, so that an empty copy is not taken for an equal one.
+pub(super) fn list_all(store: &dyn Store, old: At) -> Result<(), StorageFault> {
+    if store.get(LISTED)?.is_some() {
+        return Ok(());
+    }
+    let mut from = vec![HEADS];
+    loop {
+        let page = store.scan(&[HEADS], &from, PAGE)?;
+        let Some((last, _)) = page.last() else { break };
+        from = [last, &[0][..]].concat();
+        let mut batch = Batch::default();
+        for (key, _) in &page {
+            let name = std::str::from_utf8(&key[1..]).ok();
+            let Some(journal) = name.and_then(|name| JournalId::new(name).ok()) else { continue };
+            let shard = journal.shard();
+            put_listed(&mut batch, shard, &journal);
+            if store.get(&of_shard(APPLIED, shard))?.is_none() {
+                put_applied(&mut batch, shard, old, false);
+            }
+        }
+        store.apply(&batch)?;
+    }
+    let mut batch = Batch::default();
+    batch.put(LISTED.to_vec(), vec![1]);
+    store.apply(&batch)?;
+    store.sync()
+}
+
+fn put_numbers(batch: &mut Batch, key: Vec<u8>, numbers: [u64; 3]) {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    batch.put(key, [&crc32(&bytes).to_le_bytes(), &bytes[..]].concat());
+}
+
+/// The numbers under a key; `Some(None)` when they are damaged.
+fn numbers(store: &dyn Store, key: &[u8]) -> Result<Option<Option<[u64; 3]>>, StorageFault> {
+    let Some(bytes) = store.get(key)? else { return Ok(None) };
+    let number = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
+    let sound = bytes.split_first_chunk().filter(|(sum, rest): &(&[u8; 4], _)| {
+        rest.len() == 24 && crc32(rest) == u32::from_le_bytes(**sum)
+    });
+    Ok(Some(sound.and_then(|_| Some([number(4)?, number(12)?, number(20)?]))))
+}
+
+/// Puts how far a shard's log is in here. `torn`: it is being replaced by a copy, and so is nothing
+/// whole.
+pub(super) fn put_applied(batch: &mut Batch, shard: u16, at: At, torn: bool) {
+    put_numbers(batch, of_shard(APPLIED, shard), [at.epoch.0, at.lsn.0, torn.into()]);
+}
+
+/// How far a shard's log is in here, and whether it is torn; `Some(None)` when that is damaged.
+pub(super) fn applied(
+    store: &dyn Store,
+    shard: u16,
+) -> Result<Option<Option<(At, bool)>>, StorageFault> {
+    let found = numbers(store, &of_shard(APPLIED, shard))?;
+    Ok(found.map(|found| {
+        found.map(|[epoch, lsn, torn]| (At { epoch: Epoch(epoch), lsn: Lsn(lsn) }, torn != 0))
+    }))
+}
+
+/// Puts what a replica has seen and done.
+pub(super) fn put_fence(batch: &mut Batch, shard: u16, seen: Epoch, act: Epoch) {
+    put_numbers(batch, of_shard(FENCE, shard), [seen.0, act.0, 0]);
+}
+
+/// What a replica has seen and done; `Some(None)` when that is damaged.
+pub(super) fn fence(
+    store: &dyn Store,
+    shard: u16,
+) -> Result<Option<Option<(Epoch, Epoch)>>, StorageFault> {
+    let found = numbers(store, &of_shard(FENCE, shard))?;
+    Ok(found.map(|found| found.map(|[seen, act, _]| (Epoch(seen), Epoch(act)))))
 }
 
 /// Puts an entry.

@@ -9,26 +9,32 @@
 use std::{fs, path::Path, sync::Arc};
 
 use bytes::Bytes;
+use protocol::{
+    cluster::{Epoch, Lsn},
+    key::SHARDS,
+    twin::At,
+};
 
 use super::{
-    core::{APPEND, Core, FOLD, Fill, Trouble, Work},
+    again,
+    core::{APPEND, Core, FOLD, Fill, Origin, Trouble},
     home, keys,
     options::{Engine, Options},
-    rebuild::{self, follow},
+    rebuild,
     slot::Slots,
+    twins::records::{CUT, ENTRY, FENCE, Found, Stand},
 };
 use crate::{
     disk::{Disk, memory::MemoryDisk, real::RealDisk},
     fault::StorageFault,
     history,
-    journal::{JournalId, Seq},
     lock::lock,
     store::{Store, memory::MemoryStore, redb::RedbStore, sled::SledStore},
     wal::{
         Wal,
         log::Layout,
         place::Place,
-        record::Record,
+        record::{Record, room},
         recover::{locate, survey},
     },
 };
@@ -36,12 +42,30 @@ use crate::{
 /// Copies of a damaged engine that are kept aside before opening refuses to make another.
 const ASIDE: u32 = 100;
 
+/// Where a shard begins that was written before there were twins: not where an empty one does, so
+/// that a new copy fetches what is there.
+const OLD: At = At { epoch: Epoch(0), lsn: Lsn(1) };
+
+/// A ledger whose filler is not started yet.
+pub(super) struct Opened {
+    pub(super) core: Arc<Core>,
+    pub(super) wal: Wal,
+    /// Every shard as engine and log have it; none without twins.
+    pub(super) shards: Vec<Found>,
+    /// The last record that was found.
+    pub(super) last: Option<Place>,
+    /// Bytes of the records that were found.
+    pub(super) age: u64,
+}
+
 /// Opens everything; the filler is not started yet.
-pub(super) fn open(options: &Options) -> Result<(Arc<Core>, Wal), StorageFault> {
+pub(super) fn open(options: &Options, twinned: bool) -> Result<Opened, StorageFault> {
     let in_memory = options.engine == Engine::Memory;
     let lock = if in_memory { None } else { Some(lock(&options.dir)?) };
+    let mut read_only = false;
     if !in_memory {
-        home::check_format(&options.dir, &options.engine.to_string())?;
+        let format = home::check_format(&options.dir, &options.engine.to_string(), twinned)?;
+        read_only = format > home::ALONE && !twinned;
     }
     let disk: Arc<dyn Disk> = match &options.disk {
         Some(disk) => Arc::clone(disk),
@@ -51,7 +75,9 @@ pub(super) fn open(options: &Options) -> Result<(Arc<Core>, Wal), StorageFault> 
             Arc::new(real.map_err(|error| StorageFault::disk("open the log", &error))?)
         }
     };
-    let (store, from) = open_engine(options, &survey(&*disk)?)?;
+    let segments = survey(&*disk)?;
+    let (store, from) = open_engine(options, &segments)?;
+    let shards = if twinned { shards(&*store)? } else { Vec::new() };
 
     let trouble = Trouble { unapplied_max: options.unapplied_bytes_max, ..Trouble::default() };
     let core = Arc::new(Core {
@@ -61,6 +87,7 @@ pub(super) fn open(options: &Options) -> Result<(Arc<Core>, Wal), StorageFault> 
         disk: Arc::clone(&disk),
         folds_lost: 0.into(),
         store,
+        read_only,
         _lock: lock,
     });
     let layout = Layout {
@@ -69,10 +96,49 @@ pub(super) fn open(options: &Options) -> Result<(Arc<Core>, Wal), StorageFault> 
         reserve: options.reserve_bytes,
     };
     let (queue, bytes) = (options.queue_max, options.queue_bytes_max);
-    let wal = Wal::open(disk, layout, queue, bytes, from, &mut |record, place| {
-        replay(&core, record, place)
-    })?;
-    Ok((core, wal))
+    let mut replay = Replay { core, shards, last: from, age: 0 };
+    let found = &mut |record: Record<'_>, place| replay.take(&record, place);
+    let wal = Wal::open(disk, layout, queue, bytes, from, found)?;
+    let Replay { core, shards, last, age } = replay;
+    if from.is_none() && !segments.is_empty() && !shards.iter().all(Found::is_whole) {
+        // The engine began anew, and a copy that was fetched into the old one is in no log.
+        let why = "it had state that the log never held".into();
+        return Err(StorageFault::EngineLost { why, first: 1 });
+    }
+    Ok(Opened { core, wal, shards, last, age })
+}
+
+/// Where a node puts aside what it must not drop: beside the log, where names may hold a folder.
+pub(super) fn aside(
+    options: &Options,
+    disk: &Arc<dyn Disk>,
+) -> Result<Arc<dyn Disk>, StorageFault> {
+    if options.disk.is_some() || options.engine == Engine::Memory {
+        return Ok(Arc::clone(disk));
+    }
+    let real = RealDisk::open(&options.dir);
+    Ok(Arc::new(real.map_err(|error| StorageFault::disk("open the data folder", &error))?))
+}
+
+/// What the engine knows of each shard.
+fn shards(store: &dyn Store) -> Result<Vec<Found>, StorageFault> {
+    keys::list_all(store, OLD)?;
+    let damaged = |shard| StorageFault::EngineLost {
+        why: format!("the place of shard {shard} is damaged"),
+        first: 0,
+    };
+    let shard = |shard| {
+        let (base, torn) = match keys::applied(store, shard)? {
+            Some(found) => found.ok_or_else(|| damaged(shard))?,
+            None => (At::default(), false),
+        };
+        let (seen, act) = match keys::fence(store, shard)? {
+            Some(found) => found.ok_or_else(|| damaged(shard))?,
+            None => (Epoch(0), Epoch(0)),
+        };
+        Ok(Found::new(seen, act, base, torn))
+    };
+    (0..SHARDS).map(shard).collect()
 }
 
 /// The engine, and the place in the log it has reached. An engine whose place the log no longer
@@ -142,70 +208,59 @@ fn move_aside(dir: &Path) -> Result<(), StorageFault> {
     Err(told(std::io::ErrorKind::AlreadyExists.into()))
 }
 
-/// Takes one record of the log into memory, for the filler.
-fn replay(core: &Arc<Core>, record: Record<'_>, place: Place) -> Result<(), StorageFault> {
-    let payload = Bytes::copy_from_slice(record.payload);
-    let unreadable = || StorageFault::LogCorrupt {
-        segment: crate::wal::place::segment_name(place.segment),
-        offset: place.offset,
-        lsn: place.number,
-    };
-    let (slot, work) = match record.kind {
-        APPEND => {
-            let append = history::read_append(&payload).ok_or_else(unreadable)?;
-            let slot = core.slots.slot(&append.journal);
-            let Some(work) = replay_append(core, &append)? else { return Ok(()) };
-            (slot, work)
-        }
-        FOLD => {
-            let (journal, inside) = history::read_fold(&payload).ok_or_else(unreadable)?;
-            let slot = core.slots.slot(&journal);
-            slot.load(&*core.store)?.fold = Some((place.number, inside.clone()));
-            (slot, Work::Fold(inside))
-        }
-        _ => return Err(unreadable()),
-    };
-    core.fill(place, slot, work, payload.len());
-    Ok(())
+/// Takes the log into memory, record by record.
+struct Replay {
+    core: Arc<Core>,
+    shards: Vec<Found>,
+    last: Option<Place>,
+    age: u64,
 }
 
-/// The work of an append that the engine does not hold; none when it does. After a rebuild the
-/// source may be ahead of the log, or the log of the source; both must agree where they overlap.
-fn replay_append(core: &Core, append: &history::Append) -> Result<Option<Work>, StorageFault> {
-    let journal = &append.journal;
-    let corrupt = |seq| StorageFault::Corrupt { journal: journal.clone(), seq };
-    let slot = core.slots.slot(journal);
-    let mut state = slot.load(&*core.store)?;
-    let seqs = append.entries.iter().map(|entry| history::peek_seq(entry).unwrap_or(Seq(0)));
-    let fresh = seqs.clone().take_while(|seq| *seq <= state.staged.seq).count();
-    for (entry, seq) in append.entries[..fresh].iter().zip(seqs) {
-        check_same(core, journal, seq, entry)?;
+impl Replay {
+    fn take(&mut self, record: &Record<'_>, place: Place) -> Result<(), StorageFault> {
+        self.age += room(record.payload.len()) as u64;
+        self.last = Some(place);
+        let taken = match record.kind {
+            APPEND | FOLD => self.fill(record, place)?,
+            ENTRY | CUT | FENCE => match self.shards.get_mut(usize::from(record.shard)) {
+                Some(shard) => shard.take(record, place, self.age),
+                None => self.core.read_only,
+            },
+            _ => false,
+        };
+        let unreadable = || StorageFault::LogCorrupt {
+            segment: crate::wal::place::segment_name(place.segment),
+            offset: place.offset,
+            lsn: place.number,
+        };
+        taken.then_some(()).ok_or_else(unreadable)
     }
-    let entries = append.entries[fresh..].to_vec();
-    let mut link = state.staged;
-    for entry in &entries {
-        link = follow(journal, link, entry)?;
-    }
-    if entries.is_empty() {
-        return Ok(None);
-    }
-    if link.seq < state.staged.seq {
-        return Err(corrupt(link.seq));
-    }
-    state.stage(&entries, link);
-    state.ack(link);
-    Ok(Some(Work::Entries(entries, link)))
-}
 
-fn check_same(
-    core: &Core,
-    journal: &JournalId,
-    seq: Seq,
-    entry: &Bytes,
-) -> Result<(), StorageFault> {
-    let stored = keys::load_entries(&*core.store, journal, seq, seq.next(), 1)?;
-    match stored.get(&seq) {
-        Some(bytes) if bytes == entry => Ok(()),
-        _ => Err(StorageFault::Corrupt { journal: journal.clone(), seq }),
+    /// A record without twins: for the filler. Says no to one that cannot be read.
+    fn fill(&mut self, record: &Record<'_>, place: Place) -> Result<bool, StorageFault> {
+        let core = &self.core;
+        let payload = Bytes::copy_from_slice(record.payload);
+        let len = payload.len();
+        let (journal, work) = if record.kind == APPEND {
+            let Some(append) = history::read_append(&payload) else { return Ok(false) };
+            let Some(work) = again::take_append(core, &append)? else { return Ok(true) };
+            (append.journal, work)
+        } else {
+            let Some((journal, inside)) = history::read_fold(&payload) else { return Ok(false) };
+            let work = again::take_fold(core, &journal, inside)?;
+            (journal, work)
+        };
+        let origin = match self.shards.get_mut(usize::from(journal.shard())) {
+            Some(found) => {
+                let (shard, at) = (journal.shard(), found.begin_at(OLD));
+                let start = Stand::new(place, room(len), self.age).start;
+                Origin::Twins { shard, at, start }
+            }
+            None => Origin::Log(place),
+        };
+        if !core.read_only {
+            core.fill(origin, work, len);
+        }
+        Ok(true)
     }
 }

@@ -114,7 +114,7 @@ impl Ledger {
         let core = &self.0.core;
         let held = core.slots.slot(journal).load(&*core.store)?.fold.clone();
         let bytes = match held {
-            Some((_, inside)) => inside,
+            Some(inside) => inside,
             None => match keys::load_snapshot(&*core.store, journal)? {
                 Some(stored) => stored.into(),
                 None => return Ok(None),

@@ -27,6 +27,7 @@ use crate::{
 /// One journal.
 pub(super) struct Slot {
     pub(super) journal: JournalId,
+    pub(super) shard: u16,
     state: Mutex<Option<State>>,
 }
 
@@ -35,8 +36,8 @@ pub(super) struct State {
     pub(super) acked: Link,
     pub(super) staged: Link,
     held: VecDeque<(Seq, Bytes)>,
-    /// An acknowledged snapshot the engine does not hold yet, and its record's number.
-    pub(super) fold: Option<(u64, Bytes)>,
+    /// The newest acknowledged snapshot, while the engine does not hold it.
+    pub(super) fold: Option<Bytes>,
 }
 
 /// A slot's state, loaded and locked.
@@ -119,6 +120,14 @@ impl State {
         }
     }
 
+    /// The engine holds this snapshot.
+    pub(super) fn folded(&mut self, inside: &Bytes) {
+        // The very bytes, not their number: a newer snapshot stays.
+        if self.fold.as_ref().is_some_and(|held| held.as_ptr() == inside.as_ptr()) {
+            self.fold = None;
+        }
+    }
+
     /// The first entry that is held; one after the last when none is.
     pub(super) fn held_from(&self) -> Seq {
         self.held.front().map_or(self.acked.seq.next(), |(seq, _)| *seq)
@@ -161,8 +170,9 @@ impl Slots {
             // Under the lane's lock a count of one means that nobody else can reach it.
             lane.retain(|_, slot| Arc::strong_count(slot) > 1 || !slot.is_idle());
         }
-        let slot = Arc::new(Slot { journal: journal.clone(), state: Mutex::new(None) });
-        lane.insert(journal.clone(), Arc::clone(&slot));
+        let (journal, shard) = (journal.clone(), journal.shard());
+        let slot = Arc::new(Slot { journal: journal.clone(), shard, state: Mutex::new(None) });
+        lane.insert(journal, Arc::clone(&slot));
         slot
     }
 

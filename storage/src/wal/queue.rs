@@ -3,6 +3,7 @@
 //! # Invariants
 //! - **Q1** What was taken in is completed exactly once, in the order it came in.
 //! - **Q2** At most `records_max` records and `bytes_max` bytes wait; one more is refused at once.
+//!   What comes by [`Queue::push`] is bounded by who pushes it.
 //! - **Q3** When a group is refused, everything queued behind it is refused too, and nothing new
 //!   is taken in until all of them have been told. So a caller that built on a refused append
 //!   never finds its own kept.
@@ -127,6 +128,35 @@ impl Queue {
             Gate::Full { why, .. } | Gate::Shut(why) => return Err(why.clone()),
         }
         Ok(Door { state, wake: &self.wake })
+    }
+
+    /// Whether there is a place for `payload` bytes now; as [`Queue::enter`], without taking it.
+    ///
+    /// # Errors
+    /// As [`Queue::enter`].
+    pub fn fits(&self, payload: usize) -> Result<(), StorageFault> {
+        self.enter(payload).map(drop)
+    }
+
+    /// Puts a record in, whatever waits already: for a caller that bounds itself and asked
+    /// [`Queue::fits`] before it promised anything.
+    ///
+    /// # Errors
+    /// [`StorageFault::TooLarge`], or why the gate is not open; the record was not taken then, and
+    /// nobody will be told of it.
+    pub fn push(&self, item: Item) -> Result<(), StorageFault> {
+        match self.enter(item.draft.len()) {
+            Ok(door) => door.push(item),
+            Err(StorageFault::Busy { .. }) => {
+                let state = self.state.lock();
+                if let Gate::Full { why, .. } | Gate::Shut(why) = &state.gate {
+                    return Err(why.clone());
+                }
+                Door { state, wake: &self.wake }.push(item);
+            }
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
     }
 
     /// Whether an append would be taken in, apart from the bounds.

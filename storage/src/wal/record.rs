@@ -11,7 +11,7 @@
 
 use bytes::Bytes;
 
-use crate::digest::crc32;
+use crate::digest::{crc32, crc32_both};
 
 /// Bytes before the payload of a record.
 pub const HEAD: usize = 32;
@@ -34,22 +34,67 @@ pub struct Draft {
     pub shard: u16,
     /// What the payload is, in the caller's words; not [`MARK`].
     pub kind: u8,
+    /// What stands before `payload` in the record; read back, it is the payload's beginning.
+    pub lead: Lead,
     /// The payload.
     pub payload: Bytes,
-    /// The payload's checksum.
+    /// The checksum of both.
     pub sum: u32,
+}
+
+/// Bytes of the longest lead.
+pub const LEAD: usize = 24;
+
+/// A few bytes before a payload that is shared with others, and so is not copied to make room.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lead {
+    bytes: [u8; LEAD],
+    len: u8,
+}
+
+impl Lead {
+    /// A lead of at most [`LEAD`] bytes.
+    ///
+    /// # Panics
+    /// When there are more: a bug of the caller.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut lead = Self { len: bytes.len() as u8, ..Self::default() };
+        lead.bytes[..bytes.len()].copy_from_slice(bytes);
+        lead
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
 }
 
 impl Draft {
     /// A draft of `payload`, its checksum made here.
     pub fn new(shard: u16, kind: u8, payload: Bytes) -> Self {
         let sum = crc32(&payload);
-        Self { shard, kind, payload, sum }
+        Self { shard, kind, lead: Lead::default(), payload, sum }
+    }
+
+    /// A draft of `lead` and `payload`, their checksum made here.
+    pub fn led(shard: u16, kind: u8, lead: Lead, payload: Bytes) -> Self {
+        let sum = crc32_both(lead.as_slice(), &payload);
+        Self { shard, kind, lead, payload, sum }
+    }
+
+    /// Bytes of lead and payload.
+    pub fn len(&self) -> usize {
+        self.lead.as_slice().len() + self.payload.len()
+    }
+
+    /// True when it carries nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Bytes it takes in a segment.
     pub fn room(&self) -> usize {
-        room(self.payload.len())
+        room(self.len())
     }
 }
 
@@ -78,13 +123,14 @@ pub fn write(into: &mut Vec<u8>, draft: &Draft, number: u64, synced: u64) {
     let start = into.len();
     into.extend_from_slice(&[0; 4]);
     into.extend_from_slice(&draft.sum.to_le_bytes());
-    into.extend_from_slice(&(draft.payload.len() as u32).to_le_bytes());
+    into.extend_from_slice(&(draft.len() as u32).to_le_bytes());
     into.extend_from_slice(&draft.shard.to_le_bytes());
     into.extend_from_slice(&[draft.kind, 0]);
     into.extend_from_slice(&number.to_le_bytes());
     into.extend_from_slice(&synced.to_le_bytes());
     let sum = crc32(&into[start + 4..start + HEAD]);
     into[start..start + 4].copy_from_slice(&sum.to_le_bytes());
+    into.extend_from_slice(draft.lead.as_slice());
     into.extend_from_slice(&draft.payload);
     into.resize(start + draft.room(), 0);
 }

@@ -63,7 +63,7 @@ fn commit(log: &mut Log, queue: &Queue, meter: &Meter, group: Vec<Item>) {
     let started = Instant::now();
     match log.commit(&drafts) {
         Ok(places) => {
-            let bytes = drafts.iter().map(|draft| draft.payload.len()).sum();
+            let bytes = drafts.iter().map(Draft::len).sum();
             meter.group(drafts.len(), bytes, started.elapsed());
             queue.kept();
             // The appends still referenced by `drafts` are also held by their journals: dropping
