@@ -7,6 +7,8 @@ pub struct Settings {
     pub beat: u64,
     /// A primary drops a twin that was silent this long.
     pub suspect_twin: u64,
+    /// A twin that answers but comes no closer for this long is dropped, too (rule R7).
+    pub stall_twin: u64,
     /// A twin takes over from a primary that was silent this long. Longer than `suspect_twin`:
     /// when only the link is cut, the primary should win.
     pub suspect_primary: u64,
@@ -19,7 +21,7 @@ pub struct Settings {
     pub resend: u64,
     /// A change that was proposed and not heard of is proposed again after this long.
     pub cas_again: u64,
-    /// A handoff that did not come about is tried again after this long.
+    /// A handoff or a join that was refused is tried again after this long.
     pub handoff_again: u64,
     /// More than this is not taken in before some of it is committed.
     pub uncommitted_max_bytes: u64,
@@ -41,6 +43,7 @@ impl Default for Settings {
         Self {
             beat: 100,
             suspect_twin: 500,
+            stall_twin: 5_000,
             suspect_primary: 700,
             grace: 600,
             lease: 500,

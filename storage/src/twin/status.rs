@@ -1,5 +1,6 @@
 //! Figures of one replica, for operators.
 
+use super::{Replica, Role};
 use protocol::{
     cluster::{Config, Epoch, Lsn, NodeKey},
     twin::At,
@@ -72,4 +73,64 @@ pub struct Status {
     pub proposed: Option<NodeKey>,
     /// The other copies, when this node is primary.
     pub peers: Vec<PeerStatus>,
+}
+
+impl Replica {
+    /// Figures for people.
+    pub fn status(&self) -> Status {
+        let last = self.log.last();
+        let mut status = Status {
+            role: self.role_name(),
+            config: self.config,
+            seen: self.seen,
+            act: self.act,
+            last,
+            durable: self.disk.durable(&self.log),
+            commit: self.commit,
+            uncommitted_bytes: self.log.between(self.commit, last.lsn),
+            ring_bytes: self.log.between(self.log.start().lsn, self.commit),
+            ..Status::default()
+        };
+        if let Role::Primary(primary) = &self.role {
+            status.solo_since = self.solo_since;
+            status.proposed = primary.joint.map(|joint| joint.node);
+            let peers = primary.peers.values().map(|peer| PeerStatus {
+                node: peer.node,
+                matched: peer.matched,
+                silent: self.now.saturating_sub(peer.heard),
+                copying: peer.copy.is_some(),
+            });
+            status.peers = peers.collect();
+        }
+        status
+    }
+
+    fn role_name(&self) -> RoleName {
+        let config = self.config.filter(|config| config.epoch == self.seen);
+        match &self.role {
+            Role::Halted => RoleName::Halted,
+            Role::Primary(primary) => {
+                let brings_up = primary.joint.is_some() || self.join_target().is_some();
+                match (primary.config.twin, brings_up) {
+                    (Some(_), false) => RoleName::PrimaryDuplex,
+                    (Some(_), true) => RoleName::Replacing,
+                    (None, false) => RoleName::PrimarySolo,
+                    (None, true) => RoleName::Joining,
+                }
+            }
+            Role::Follow(follow) => {
+                let silent = follow.is_suspect(self.now, self.settings.suspect_primary);
+                match follow.primary {
+                    Some(primary) if primary == self.me => RoleName::Fenced,
+                    Some(_) if config.is_some_and(|it| it.is_eligible(self.me)) => {
+                        RoleName::Follower
+                    }
+                    Some(_) if follow.fed && silent => RoleName::Stalled,
+                    Some(_) if follow.fed => RoleName::Learner,
+                    None if self.config.is_some() => RoleName::Fenced,
+                    _ => RoleName::Idle,
+                }
+            }
+        }
+    }
 }

@@ -48,7 +48,8 @@ pub enum Input {
     /// The link to this node broke and could not be made again: suspect it at once.
     Down(NodeKey),
     /// The state asked for by [`Output::NeedState`] is durable here; the log, which the host has
-    /// emptied, begins behind this place.
+    /// emptied, begins behind this place. A host that ends a copy looks first whether it is still
+    /// asked for ([`Replica::copying`](super::Replica::copying)).
     Installed(At),
     /// The state could not be copied.
     CopyFailed,
@@ -73,7 +74,8 @@ pub enum Output {
     },
     /// Propose a change to the control plane.
     Propose(Cas),
-    /// Everything up to here is committed: apply it, answer for it.
+    /// Everything up to here is committed: apply it, answer for it. The entries are in memory
+    /// until the next step at least ([`Replica::entry`](super::Replica::entry)).
     Committed(Lsn),
     /// Where this replica stands has changed.
     ///
