@@ -3,6 +3,8 @@
 //! # Invariants
 //! - **A1** At most one life per key at a time.
 //! - **A2** After each sweep at most `awake_max` actors are awake, not counting those in use.
+//! - **A3** Nobody is woken whose shard another node serves, and no life outlives the reign of this
+//!   node over its shard: it ends without counting as a death.
 
 use parking_lot::Mutex;
 use protocol::{caller::Caller, frame::Fault, id::Seq, key::Key};
@@ -44,9 +46,23 @@ pub struct Cast<M: Part> {
 
 /// One key's place: its present life, and what outlives lives.
 struct Slot<M: Part> {
+    reign: u64,
     life: OnceCell<(Handle<M>, ActorId)>,
     watchers: Arc<Watchers>,
     deaths: Mutex<Deaths>,
+}
+
+impl<M: Part> Slot<M> {
+    fn new(reign: u64) -> Arc<Self> {
+        let (life, watchers, deaths) = (OnceCell::new(), Arc::default(), Mutex::default());
+        Arc::new(Self { reign, life, watchers, deaths })
+    }
+
+    fn stop(&self) {
+        if let Some((handle, _)) = self.life.get() {
+            handle.stop();
+        }
+    }
 }
 
 impl<M: Part> Cast<M> {
@@ -84,10 +100,7 @@ impl<M: Part> Cast<M> {
 
     /// Asks an actor, waking it when it sleeps. A life that dies under the question is followed
     /// by one more try: every input is harmless the second time.
-    pub async fn ask(self: &Arc<Self>, key: Key, by: Caller, input: M::Input) -> Done
-    where
-        M::Input: Clone,
-    {
+    pub async fn ask(self: &Arc<Self>, key: Key, by: Caller, input: M::Input) -> Done {
         let mut died = false;
         for _ in 0..TRIES {
             match self.wake(key).await?.ask(by, input.clone()).await {
@@ -99,17 +112,13 @@ impl<M: Part> Cast<M> {
         Err(No::Faulted(Fault::Restarted))
     }
 
-    /// Looks at an actor's state, waking it when it sleeps; what is seen is durable.
+    /// Asks for something of an actor's state, waking it when it sleeps; what is seen is durable.
     ///
     /// # Errors
-    /// Never `Refused`: looking has no rules of its own.
-    pub async fn look<R: Send + 'static>(
-        self: &Arc<Self>,
-        key: Key,
-        look: impl Fn(&M) -> R + Clone + Send + 'static,
-    ) -> Result<R, No> {
+    /// Never `Refused`: a query has no rules of its own, its answer has.
+    pub async fn query(self: &Arc<Self>, key: Key, query: M::Query) -> Result<M::Answer, No> {
         for _ in 0..TRIES {
-            match self.wake(key).await?.look(look.clone()).await {
+            match self.wake(key).await?.query(query.clone()).await {
                 Err(No::Asleep | No::Faulted(Fault::Restarted)) => {}
                 answer => return answer,
             }
@@ -177,11 +186,7 @@ impl<M: Part> Cast<M> {
     /// Ends every life; what is in mailboxes is not answered.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        for slot in self.slots.lock().values() {
-            if let Some((handle, _)) = slot.life.get() {
-                handle.stop();
-            }
-        }
+        self.slots.lock().values().for_each(|slot| slot.stop());
         self.parent.stop();
     }
 
@@ -190,13 +195,41 @@ impl<M: Part> Cast<M> {
         self.slots.lock().remove(&key);
     }
 
+    /// Wakes an actor, so that it asks again for what it left open.
+    pub(crate) async fn rouse(self: &Arc<Self>, key: Key) {
+        if let Err(no) = self.wake(key).await {
+            tracing::debug!(%key, ?no, "an actor was not roused");
+        }
+    }
+
+    /// Ends every life of a reign that is over. Their watchers are forgotten: each of them watches
+    /// anew, wherever the actor lives.
+    pub(crate) fn leave(&self) {
+        self.slots.lock().retain(|key, slot| {
+            let stays = slot.reign == self.world.reign(*key);
+            if !stays {
+                slot.stop();
+            }
+            stays
+        });
+    }
+
     async fn wake(self: &Arc<Self>, key: Key) -> Result<Handle<M>, No> {
-        let (slot, crowded) = self.slot(key);
+        // The reign is read first: whoever leaves after the look is noticed by its number (A3).
+        let reign = self.world.reign(key);
+        if !self.world.here(key) {
+            return Err(No::Away);
+        }
+        let (slot, crowded) = self.slot(key, reign);
         let now = self.world.now();
         if !slot.deaths.lock().may_wake(now) {
             return Err(No::Faulted(Fault::Busy));
         }
         let life = slot.life.get_or_try_init(|| self.spawn(key, &slot)).await?;
+        if self.world.reign(key) != slot.reign {
+            life.0.stop();
+            return Err(No::Away); // A3
+        }
         life.0.touch(self.ticks.fetch_add(1, Ordering::Relaxed));
         if crowded {
             self.sweep();
@@ -205,16 +238,14 @@ impl<M: Part> Cast<M> {
     }
 
     /// The key's slot, and whether it is time to sweep: rarely, because a sweep looks at all.
-    fn slot(&self, key: Key) -> (Arc<Slot<M>>, bool) {
+    fn slot(&self, key: Key, reign: u64) -> (Arc<Slot<M>>, bool) {
         let mut slots = self.slots.lock();
         let before = slots.len();
-        let slot = slots.entry(key).or_insert_with(|| {
-            Arc::new(Slot {
-                life: OnceCell::new(),
-                watchers: Arc::default(),
-                deaths: Mutex::default(),
-            })
-        });
+        let slot = slots.entry(key).or_insert_with(|| Slot::new(reign));
+        if slot.reign < reign {
+            slot.stop();
+            *slot = Slot::new(reign);
+        }
         let slot = slot.clone();
         let grown = slots.len() > before;
         let step = (self.awake_max / 8).max(1);
@@ -229,9 +260,13 @@ impl<M: Part> Cast<M> {
             world: self.world.clone(),
             watchers: slot.watchers.clone(),
             places: places.clone(),
+            reign: slot.reign,
         };
         let mailbox = self.parent.raise(Shell::<M>(PhantomData), boot).await;
         let mailbox = mailbox.map_err(|fault| {
+            if !self.world.here(key) || self.world.reign(key) != slot.reign {
+                return No::Away; // no fault of the actor's
+            }
             tracing::error!(%key, %fault, "an actor cannot be woken");
             slot.deaths.lock().count(self.world.now());
             No::Faulted(Fault::Disk)
@@ -248,12 +283,17 @@ impl<M: Part> Cast<M> {
         let mut slots = self.slots.lock();
         let found = slots.iter().find(|(_, slot)| slot.life.get().is_some_and(|it| it.1 == who));
         let Some((&key, slot)) = found else { return }; // it fell asleep
+        if slot.reign != self.world.reign(key) {
+            slots.remove(&key); // its shard moved away: no death
+            return;
+        }
         let mut deaths = slot.deaths.lock().clone();
         deaths.count(self.world.now());
         self.deaths.fetch_add(1, Ordering::Relaxed);
         tracing::error!(%key, why, "an actor died and is refolded from its journal");
         let watched = !slot.watchers.is_empty();
         let next = Arc::new(Slot {
+            reign: slot.reign,
             life: OnceCell::new(),
             watchers: slot.watchers.clone(),
             deaths: Mutex::new(deaths),

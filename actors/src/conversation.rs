@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::effect::{Ask, Effect};
 
 /// Everything that can happen to a conversation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// A person asks.
     Command(ConversationCommand),
@@ -39,6 +39,41 @@ pub enum Input {
     Grant(PersonId),
     /// The room removed this person.
     Withdraw(PersonId),
+}
+
+/// What may be asked of a conversation's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    /// May this caller read and write here?
+    Admits {
+        /// The caller.
+        by: Caller,
+    },
+    /// Whom of these may the caller know?
+    Knows {
+        /// The caller.
+        by: Caller,
+        /// Those in question.
+        people: Vec<PersonId>,
+    },
+    /// The page of messages before one.
+    Page {
+        /// Who reads.
+        by: Caller,
+        /// The message.
+        before: MessageId,
+    },
+}
+
+/// The answer to a [`Query`], under the same name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Whether the caller may.
+    Admits(bool),
+    /// Those whom the caller may know.
+    Knows(Vec<PersonId>),
+    /// The messages, and whether there are more before them.
+    Page(Result<(Vec<Message>, bool), ConversationRefusal>),
 }
 
 /// The state: the fold of every event so far.
@@ -240,6 +275,19 @@ impl Conversation {
     /// Whether this watcher's page is another one: who comes back has missed what was said.
     pub fn reshows(by: &Caller, event: &ConversationEvent) -> bool {
         matches!(event, ConversationEvent::Joined { person } if *person == by.person)
+    }
+
+    /// Answers a query.
+    pub fn answer(&self, query: Query) -> Answer {
+        match query {
+            Query::Admits { by } => Answer::Admits(self.admits(&by)),
+            Query::Knows { by, mut people } => {
+                let known = if self.admits(&by) { self.known() } else { BTreeSet::new() };
+                people.retain(|person| known.contains(person));
+                Answer::Knows(people)
+            }
+            Query::Page { by, before } => Answer::Page(self.page(&by, before)),
+        }
     }
 
     /// The page of messages before one, and whether there are more before them.

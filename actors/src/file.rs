@@ -19,12 +19,33 @@ use serde::{Deserialize, Serialize};
 use crate::{effect::Effect, text::is_name};
 
 /// Everything that can happen to a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// The gateway kept the whole content.
     Keep(Kept),
     /// Its owner takes it back.
     Withdraw,
+}
+
+/// What may be asked of a file's record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    /// The record, for somebody whom the conversation admits.
+    Look {
+        /// Who looks.
+        by: Caller,
+        /// The file's own id.
+        file: FileId,
+        /// The conversation that admits.
+        conversation: ConversationId,
+    },
+}
+
+/// The answer to a [`Query`], under the same name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The record.
+    Look(Result<(FileView, Kept), FileRefusal>),
 }
 
 /// What is known of a kept file.
@@ -115,6 +136,15 @@ impl Machine for File {
 }
 
 impl File {
+    /// Answers a query.
+    pub fn answer(&self, query: Query) -> Answer {
+        match query {
+            Query::Look { by, file, conversation } => {
+                Answer::Look(self.look(&by, file, conversation))
+            }
+        }
+    }
+
     /// The record, for somebody whom the conversation admits.
     pub fn look(
         &self,

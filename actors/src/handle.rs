@@ -30,7 +30,13 @@ pub enum No {
     Faulted(Fault),
     /// The actor is asleep: wake it and ask again. Never leaves the house.
     Asleep,
+    /// The actor lives elsewhere, or did not know whether it still lives here: ask again where it
+    /// lives. Never leaves the house.
+    Away,
 }
+
+/// An answer that does not fit its question: of a node of another release.
+pub const ODD: No = No::Faulted(Fault::Restarted);
 
 /// Says that something was done, and up to where it is durable.
 pub type Done = Result<Seq, No>;
@@ -46,17 +52,12 @@ pub struct Watch {
     pub outbox: Outbox,
 }
 
-/// A question to the state, answered inside the actor.
-pub(crate) type Look<M> = Box<dyn FnOnce(&M) -> Answering + Send>;
-/// Hands over the answer to a [`Look`], once what it saw is durable.
-pub(crate) type Answering = Box<dyn FnOnce(Result<(), Fault>) + Send>;
-
 /// What lies in a mailbox.
 pub(crate) enum Mail<M: Part> {
     /// Decide this.
     Ask { by: Caller, input: M::Input, reply: oneshot::Sender<Done>, place: Place },
-    /// Look at the state.
-    Look { look: Look<M>, place: Place },
+    /// Answer this.
+    Query { query: M::Query, reply: oneshot::Sender<Result<M::Answer, No>>, place: Place },
     /// Show the view and tell what follows.
     Watch { watch: Watch, after: Seq, reply: oneshot::Sender<Result<(), No>>, place: Place },
     /// The last socket of this device stopped watching.
@@ -102,21 +103,11 @@ impl<M: Part> Handle<M> {
         answer.await.unwrap_or(Err(No::Faulted(Fault::Restarted))) // H2
     }
 
-    pub(crate) async fn look<R: Send + 'static>(
-        &self,
-        look: impl FnOnce(&M) -> R + Send + 'static,
-    ) -> Result<R, No> {
+    pub(crate) async fn query(&self, query: M::Query) -> Result<M::Answer, No> {
         let place = self.place()?;
         let (reply, answer) = oneshot::channel();
-        let look: Look<M> = Box::new(move |machine| {
-            let seen = look(machine);
-            Box::new(move |kept| drop(reply.send(kept.map(|()| seen))))
-        });
-        self.post(Mail::Look { look, place })?;
-        match answer.await {
-            Ok(seen) => seen.map_err(No::Faulted),
-            Err(_) => Err(No::Faulted(Fault::Restarted)),
-        }
+        self.post(Mail::Query { query, reply, place })?;
+        answer.await.unwrap_or(Err(No::Faulted(Fault::Restarted))) // H2
     }
 
     pub(crate) async fn watch(&self, watch: Watch, after: Seq) -> Result<(), No> {

@@ -1,32 +1,49 @@
-//! The house: every actor of this node under one roof, and the messengers between them.
+//! The house: every actor under one roof, whether it lives on this node or on another.
+//!
+//! ```text
+//! gateway ─► ask, query, watch ─(shard here)──► cast ─► shell
+//!                              └(shard there)─► road ═► the other house: serve ─► cast ─► shell
+//!            told ◄══════════════════════════════ road ◄═ line ◄─ outbox ◄──────────────┘
+//! ```
 //!
 //! What one actor asks of another goes through a messenger per group of shards, so that asks to
 //! one actor arrive in the order in which they were planned. A messenger's bag is bounded; an
-//! actor that finds it full dies and asks again in its next life.
+//! actor that finds it full dies and asks again in its next life. So does one whose shard moves.
+//!
+//! # Invariants
+//! - **HO1** An ask is carried to at most one other node; there it is served or refused.
+//! - **HO2** Whoever asks while a shard moves waits, within bounds, and is answered by whom it
+//!   moved to: every ask is harmless the second time.
 
 use parking_lot::Mutex;
 use protocol::{
     caller::Caller,
-    id::{LinkId, RoomId},
+    codec,
+    frame::Fault,
+    id::{LinkId, SessionId},
     key::Key,
+    limits,
+    peer::{PeerAnswer, PeerRequest},
     time::Time,
 };
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 use storage::ledger::Ledger;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::{
+    calls::Calls,
     cast::Cast,
     conversation::{self, Conversation},
-    effect::{Ask, Effect, MediaOrder},
+    effect::Ask,
     file::File,
-    handle::No,
+    handle::{Done, No, ODD},
+    road::{Road, Whose},
     room::{self, Room},
     session::Session,
     shell::World,
@@ -35,8 +52,26 @@ use crate::{
     vault::Vault,
 };
 
-/// Messengers between actors.
-const MESSENGERS: usize = 8;
+mod call;
+mod errands;
+mod guests;
+mod interests;
+mod kind;
+mod patience;
+mod roof;
+mod serve;
+mod watches;
+
+pub use crate::calls::{Recorded, no_media, recorded_media};
+pub use kind::Kind;
+
+use guests::Guests;
+use interests::Interests;
+use patience::{Patience, heard};
+use roof::{Errand, Roof};
+
+/// Messengers between actors. One that waits for a shard on the move holds up its own only.
+const MESSENGERS: usize = 32;
 /// How long a messenger waits before it knocks again at an actor that is busy or resting.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
@@ -44,6 +79,8 @@ const PAUSES: [Duration; 3] =
 const BAG: usize = 4096;
 /// Links that may be cut before a slow socket misses one and is cut itself.
 const CUTS: usize = 256;
+/// Watches that look for a place at a time.
+const TURNS: usize = 256;
 
 /// What the house needs from the node.
 pub struct Options {
@@ -51,13 +88,15 @@ pub struct Options {
     pub ledger: Ledger,
     /// The node's clock.
     pub clock: Arc<dyn Fn() -> Time + Send + Sync>,
-    /// Where orders to the media path go.
-    pub media: Arc<dyn Fn(RoomId, MediaOrder) + Send + Sync>,
+    /// The media path.
+    pub media: Arc<dyn Calls>,
+    /// The way to other nodes.
+    pub road: Arc<dyn Road>,
     /// How many actors of each kind stay awake when nobody uses them.
     pub awake_max: usize,
 }
 
-/// Every actor of this node.
+/// Every actor, and the casts of those that live on this node.
 pub struct House {
     /// Cases and links.
     pub tenants: Arc<Cast<Tenant>>,
@@ -74,52 +113,10 @@ pub struct House {
     /// The journals, for health and figures.
     pub ledger: Ledger,
     roof: Arc<Roof>,
+    interests: Mutex<Interests>,
+    guests: Guests,
+    turns: Semaphore,
     watch_ids: AtomicU64,
-}
-
-/// The side of the house that actors see.
-struct Roof {
-    clock: Arc<dyn Fn() -> Time + Send + Sync>,
-    media: Arc<dyn Fn(RoomId, MediaOrder) + Send + Sync>,
-    bags: Vec<mpsc::Sender<Ask>>,
-    cuts: broadcast::Sender<LinkId>,
-    house: OnceLock<std::sync::Weak<House>>,
-}
-
-impl World for Roof {
-    fn now(&self) -> Time {
-        (self.clock)()
-    }
-
-    fn perform(&self, _from: Key, effect: Effect) -> bool {
-        match effect {
-            Effect::Ask(ask) => {
-                let bag = usize::from(ask.to().shard()) % MESSENGERS;
-                self.bags[bag].try_send(ask).is_ok()
-            }
-            Effect::Media(room, order) => {
-                (self.media)(room, order);
-                true
-            }
-            Effect::Cut(link) => {
-                // Nobody connected is nobody to cut.
-                let _ = self.cuts.send(link);
-                true
-            }
-        }
-    }
-
-    fn slept(&self, key: Key) {
-        let Some(house) = self.house.get().and_then(std::sync::Weak::upgrade) else { return };
-        match key {
-            Key::Tenant(_) => house.tenants.slept(key),
-            Key::Vault(_) => house.vaults.slept(key),
-            Key::Session(_) => house.sessions.slept(key),
-            Key::Room(_) => house.rooms.slept(key),
-            Key::Conversation(_) => house.conversations.slept(key),
-            Key::File(_) => house.files.slept(key),
-        }
-    }
 }
 
 impl House {
@@ -128,10 +125,10 @@ impl House {
     /// # Errors
     /// When a supervisor cannot be started.
     pub async fn open(options: Options) -> Result<Arc<Self>, NoParent> {
-        let Options { ledger, clock, media, awake_max } = options;
+        let Options { ledger, clock, media, road, awake_max } = options;
         let (bags, carried): (Vec<_>, Vec<_>) = (0..MESSENGERS).map(|_| mpsc::channel(BAG)).unzip();
         let (cuts, _) = broadcast::channel(CUTS);
-        let roof = Arc::new(Roof { clock, media, bags, cuts, house: OnceLock::new() });
+        let roof = Roof::new((clock, media, road), bags, cuts);
         let world: Arc<dyn World> = roof.clone();
         let house = Arc::new(Self {
             tenants: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
@@ -142,12 +139,16 @@ impl House {
             files: Cast::new(ledger.clone(), world, awake_max).await?,
             ledger,
             roof,
+            interests: Mutex::default(),
+            guests: Guests::default(),
+            turns: Semaphore::new(TURNS),
             watch_ids: AtomicU64::new(1),
         });
         drop(house.roof.house.set(Arc::downgrade(&house)));
         for bag in carried {
             tokio::spawn(carry(Arc::downgrade(&house), bag));
         }
+        tokio::spawn(errands::run(house.roof.clone()));
         Ok(house)
     }
 
@@ -161,40 +162,147 @@ impl House {
         self.watch_ids.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Says how the sockets of a session that is over are ended on this node.
+    pub fn on_session_cut(&self, end: impl Fn(SessionId) + Send + Sync + 'static) {
+        let first = self.roof.end_session.set(Box::new(end)).is_ok();
+        assert!(first, "a node has one gateway");
+    }
+
+    /// Ends every socket of a session that is over, on every node.
+    pub fn cut_session(self: &Arc<Self>, session: SessionId) {
+        self.roof.cut_session(session);
+        self.announce(&PeerRequest::CutSession(session));
+    }
+
     /// Hears of every guest link that is revoked from now on.
     pub fn cuts(&self) -> broadcast::Receiver<LinkId> {
         self.roof.cuts.subscribe()
+    }
+
+    /// Asks an actor, wherever it lives, waking it when it sleeps. Asked again, within bounds, when
+    /// its node is lost meanwhile: every input is harmless the second time (HO2).
+    pub async fn ask<M: Kind>(self: &Arc<Self>, key: Key, by: Caller, input: M::Input) -> Done {
+        assert!(M::is(key), "a key of another kind");
+        let mut patience = Patience::new(&self.roof.road);
+        loop {
+            let tried = match self.roof.road.whose(key.shard()) {
+                Whose::Here => self.ask_here::<M>(key, by, input.clone()).await,
+                Whose::There { node, .. } => {
+                    let request = PeerRequest::Input { key, by, input: codec::encode(&input) };
+                    match self.asked_there(key, node, request).await {
+                        Ok(PeerAnswer::Seq(seq)) => Ok(seq),
+                        Ok(_) => Err(ODD),
+                        Err(no) => Err(no),
+                    }
+                }
+                Whose::Nobody => Err(No::Away),
+            };
+            match tried {
+                Err(No::Away) if patience.wait().await => {}
+                Err(No::Away) => return Err(No::Faulted(Fault::Restarted)),
+                done => return done,
+            }
+        }
+    }
+
+    /// Asks for something of an actor's state, wherever it lives; what is seen is durable, and the
+    /// newest there is.
+    ///
+    /// # Errors
+    /// Never `Refused`: a query has no rules of its own, its answer has.
+    pub async fn query<M: Kind>(
+        self: &Arc<Self>,
+        key: Key,
+        query: M::Query,
+    ) -> Result<M::Answer, No> {
+        assert!(M::is(key), "a key of another kind");
+        let mut patience = Patience::new(&self.roof.road);
+        loop {
+            let tried = match self.roof.road.whose(key.shard()) {
+                Whose::Here => self.query_here::<M>(key, query.clone()).await,
+                Whose::There { node, .. } => {
+                    let request = PeerRequest::Query { key, query: codec::encode(&query) };
+                    self.asked_there(key, node, request).await.and_then(|answer| read(&answer))
+                }
+                Whose::Nobody => Err(No::Away),
+            };
+            match tried {
+                Err(No::Away) if patience.wait().await => {}
+                Err(No::Away) => return Err(No::Faulted(Fault::Restarted)),
+                done => return done,
+            }
+        }
+    }
+
+    async fn ask_here<M: Kind>(&self, key: Key, by: Caller, input: M::Input) -> Done {
+        let reign = self.roof.reign(key);
+        self.judged(key, reign, M::cast(self).ask(key, by, input).await)
+    }
+
+    async fn query_here<M: Kind>(&self, key: Key, query: M::Query) -> Result<M::Answer, No> {
+        let reign = self.roof.reign(key);
+        self.judged(key, reign, M::cast(self).query(key, query).await)
+    }
+
+    /// Asks the node that serves a shard, for as long as it does.
+    async fn asked_there(
+        &self,
+        key: Key,
+        node: u64,
+        request: PeerRequest,
+    ) -> Result<PeerAnswer, No> {
+        let road = &self.roof.road;
+        let mut moves = road.moves();
+        let mut asked = road.ask(node, request);
+        loop {
+            tokio::select! {
+                answer = &mut asked => return answer.map_err(heard),
+                Ok(()) = moves.changed() => match road.whose(key.shard()) {
+                    Whose::There { node: now, .. } if now == node => {}
+                    _ => return Err(No::Away), // it will not answer, or not for the shard any more
+                }
+            }
+        }
+    }
+
+    /// What the world failed in while the shard moved away is asked again where it moved to.
+    fn judged<T>(&self, key: Key, reign: u64, tried: Result<T, No>) -> Result<T, No> {
+        let stayed = || self.roof.reign(key) == reign && self.roof.here(key);
+        match tried {
+            Err(No::Faulted(_) | No::Asleep) if !stayed() => Err(No::Away),
+            tried => tried,
+        }
     }
 
     /// Brings one ask to its actor and waits for the answer.
     ///
     /// # Errors
     /// What the actor answered, or what failed.
-    pub async fn deliver(&self, ask: Ask) -> Result<(), No> {
+    pub async fn deliver(self: &Arc<Self>, ask: Ask) -> Result<(), No> {
         let key = ask.to();
         let done = match ask {
             Ask::OpenRoom { case, lead, tenant } => {
                 let input = room::Input::Open { case, lead };
-                self.rooms.ask(key, Caller::node(tenant), input).await
+                self.ask::<Room>(key, Caller::node(tenant), input).await
             }
             Ask::EndRoom { tenant, .. } => {
-                self.rooms.ask(key, Caller::node(tenant), room::Input::End).await
+                self.ask::<Room>(key, Caller::node(tenant), room::Input::End).await
             }
             Ask::OpenConversation { case, people, tenant } => {
                 let input = conversation::Input::Open { case, people };
-                self.conversations.ask(key, Caller::node(tenant), input).await
+                self.ask::<Conversation>(key, Caller::node(tenant), input).await
             }
             Ask::Grant { tenant, person, .. } => {
                 let input = conversation::Input::Grant(person);
-                self.conversations.ask(key, Caller::node(tenant), input).await
+                self.ask::<Conversation>(key, Caller::node(tenant), input).await
             }
             Ask::Withdraw { tenant, person, .. } => {
                 let input = conversation::Input::Withdraw(person);
-                self.conversations.ask(key, Caller::node(tenant), input).await
+                self.ask::<Conversation>(key, Caller::node(tenant), input).await
             }
             Ask::Settle { tenant, case, ended } => {
                 let input = tenant::Input::Settle { case, ended };
-                self.tenants.ask(key, Caller::node(tenant), input).await
+                self.ask::<Tenant>(key, Caller::node(tenant), input).await
             }
         };
         done.map(|_| ())
@@ -212,6 +320,8 @@ impl House {
 
     /// Ends every actor.
     pub fn stop(&self) {
+        self.roof.stopped.store(true, Ordering::Relaxed);
+        self.roof.bell.notify_one();
         self.tenants.stop();
         self.vaults.stop();
         self.sessions.stop();
@@ -221,11 +331,20 @@ impl House {
     }
 }
 
+/// What another node's actor answered.
+fn read<T: serde::de::DeserializeOwned>(answer: &PeerAnswer) -> Result<T, No> {
+    let PeerAnswer::Bytes(bytes) = answer else { return Err(ODD) };
+    codec::decode::<T, { limits::FRAME_DOWN_BYTES }>(bytes).map_err(|_| ODD)
+}
+
 /// One messenger: delivers in order, and goes on when something is refused, because every ask is
 /// asked again by the next life of whoever planned it.
-async fn carry(house: std::sync::Weak<House>, mut bag: mpsc::Receiver<Ask>) {
-    while let Some(ask) = bag.recv().await {
+async fn carry(house: std::sync::Weak<House>, mut bag: mpsc::Receiver<Errand>) {
+    while let Some(Errand { from, reign, ask }) = bag.recv().await {
         let Some(house) = house.upgrade() else { return };
+        if house.roof.reign(from) != reign {
+            continue; // its shard moved: the next life, wherever it is, asks again
+        }
         let mut tried = house.deliver(ask.clone()).await;
         for pause in PAUSES {
             if !matches!(tried, Err(No::Faulted(_))) {
@@ -240,17 +359,5 @@ async fn carry(house: std::sync::Weak<House>, mut bag: mpsc::Receiver<Ask>) {
     }
 }
 
-/// A media path that does nothing, for houses without one.
-pub fn no_media() -> Arc<dyn Fn(RoomId, MediaOrder) + Send + Sync> {
-    Arc::new(|_, _| {})
-}
-
-/// Remembers every order, for tests of rooms without a media path.
-pub fn recorded_media() -> (Recorded, Arc<dyn Fn(RoomId, MediaOrder) + Send + Sync>) {
-    let orders = Recorded::default();
-    let into = orders.clone();
-    (orders, Arc::new(move |room, order| into.lock().push((room, order))))
-}
-
-/// Orders in the order in which they were given.
-pub type Recorded = Arc<Mutex<Vec<(RoomId, MediaOrder)>>>;
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use protocol::{codec, frame::Fault, id::Seq, key::Key, limits, time::Time};
 use storage::{fault::StorageFault, journal::JournalId, ledger::Ledger};
 
-use crate::part::Part;
+use crate::{handle::No, part::Part};
 
 /// Entries read from the journal at a time while a life is loaded.
 const PAGE: usize = 1000;
@@ -106,6 +106,14 @@ impl Keeper {
     /// Whether anything can be kept now.
     pub(crate) fn writable(&self) -> Result<(), Fault> {
         self.ledger.writable().map_err(|fault| fault_of(&fault))
+    }
+}
+
+/// What an asker is told of a log that did not keep something.
+pub(crate) fn no_of(fault: &StorageFault) -> No {
+    match fault {
+        StorageFault::NotHere { .. } | StorageFault::Moved { .. } => No::Away,
+        fault => No::Faulted(fault_of(fault)),
     }
 }
 

@@ -10,9 +10,11 @@
 //! | [`file`](mod@file) | what an upload is and where it lies | the gateway |
 //!
 //! A machine decides and folds ([`protocol::machine`]); [`shell`] keeps and then tells; a
-//! [`cast`] wakes and puts to sleep; the [`house`] holds all casts and carries what one actor
-//! asks of another. No machine imports another: they share the words of [`effect`].
+//! [`cast`] wakes and puts to sleep; the [`house`] holds all casts, carries what one actor asks of
+//! another, and finds an actor on whatever node it lives, over the [`road`]. No machine imports
+//! another: they share the words of [`effect`].
 
+pub mod calls;
 pub mod cast;
 pub mod conversation;
 pub mod effect;
@@ -20,9 +22,11 @@ pub mod file;
 pub mod handle;
 pub mod house;
 pub mod keeper;
+pub mod line;
 pub mod media;
 pub mod outbox;
 pub mod part;
+pub mod road;
 pub mod room;
 pub mod session;
 pub mod shell;

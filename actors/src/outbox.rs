@@ -4,23 +4,39 @@
 //! its outbox overflows, is cut, and stays cut: the browser comes back and resumes by cursor,
 //! which costs the node nothing while it is away.
 //!
+//! A watch of another node's socket has an outbox as well: it leads over the line to that node,
+//! and a frame for many of its watches crosses the line once.
+//!
 //! # Invariants
 //! - **O1** At most `limits::FRAMES_IN_FLIGHT` frames and `limits::OUTBOX_BYTES` bytes wait.
 //! - **O2** Once cut, nothing is let in.
+//! - **O3** Once a tap is closed, nothing passes it, whoever still holds it.
 
 use bytes::Bytes;
-use protocol::{frame::Cut, limits};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use parking_lot::Mutex;
+use protocol::{frame::Cut, id::Seq, limits};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tokio::sync::{mpsc, watch};
 
+use crate::line::Line;
+
 /// The end that actors hold. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Outbox {
-    frames: mpsc::Sender<Bytes>,
-    shared: Arc<Shared>,
+pub struct Outbox(Way);
+
+/// Where an outbox leads.
+#[derive(Debug, Clone)]
+enum Way {
+    /// To a socket of this node.
+    Socket { frames: mpsc::Sender<Bytes>, shared: Arc<Shared>, tap: Option<Arc<Tap>> },
+    /// To a watch of another node, over a line in this life.
+    Afar { line: Arc<Line>, life: u64, watch: u64 },
 }
 
 /// The end that the gateway holds.
@@ -37,6 +53,10 @@ struct Shared {
     cut: watch::Sender<Option<Cut>>,
 }
 
+/// One watch's part in an outbox: knows the last position that passed, and can be closed.
+#[derive(Debug)]
+pub(crate) struct Tap(Mutex<(Seq, bool)>);
+
 /// Sees when a socket is cut, beside whoever takes its frames.
 #[derive(Debug, Clone)]
 pub struct CutWatch(watch::Receiver<Option<Cut>>);
@@ -46,43 +66,151 @@ pub fn outbox() -> (Outbox, Outgoing) {
     let (sender, receiver) = mpsc::channel(limits::FRAMES_IN_FLIGHT);
     let (cut, watched) = watch::channel(None);
     let shared = Arc::new(Shared { bytes: AtomicUsize::new(0), cut });
-    let outbox = Outbox { frames: sender, shared: shared.clone() };
-    (outbox, Outgoing { frames: receiver, shared, cut: CutWatch(watched) })
+    let way = Way::Socket { frames: sender, shared: shared.clone(), tap: None };
+    (Outbox(way), Outgoing { frames: receiver, shared, cut: CutWatch(watched) })
 }
 
 impl Outbox {
+    /// An outbox that leads to a watch of another node.
+    pub(crate) fn afar(line: &Arc<Line>, watch: u64) -> Self {
+        Self(Way::Afar { line: line.clone(), life: line.life(), watch })
+    }
+
+    /// The same outbox for one watch, which notes what passes and can be closed for itself.
+    pub(crate) fn tapped(&self, tap: &Arc<Tap>) -> Self {
+        let mut tapped = self.clone();
+        if let Way::Socket { tap: mine, .. } = &mut tapped.0 {
+            *mine = Some(tap.clone());
+        }
+        tapped
+    }
+
     /// Lets a frame in, or cuts the socket when there is no room. True when it was let in.
     pub fn push(&self, frame: Bytes) -> bool {
-        if self.shared.cut.borrow().is_some() {
+        self.tell(frame, None)
+    }
+
+    /// The same; `seq` is the actor's position after this frame, when it is a kept one.
+    pub fn tell(&self, frame: Bytes, seq: Option<Seq>) -> bool {
+        match &self.0 {
+            Way::Socket { frames, shared, tap: None } => shared.push(frames, frame),
+            Way::Socket { frames, shared, tap: Some(tap) } => {
+                tap.pass(seq, || shared.push(frames, frame))
+            }
+            Way::Afar { line, life, watch } => line.tell(*life, vec![*watch], seq, frame),
+        }
+    }
+
+    /// Ends the socket, saying why; the first reason stands. A socket of another node is ended
+    /// there.
+    pub fn cut(&self, why: Cut) {
+        if let Way::Socket { shared, .. } = &self.0 {
+            shared.cut(why);
+        }
+    }
+
+    /// Whether both lead to the same socket.
+    pub fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Way::Socket { frames, .. }, Way::Socket { frames: others, .. }) => {
+                frames.same_channel(others)
+            }
+            (Way::Afar { line, watch, .. }, Way::Afar { line: others, watch: other, .. }) => {
+                line.node() == others.node() && watch == other
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the socket still listens.
+    pub fn is_open(&self) -> bool {
+        match &self.0 {
+            Way::Socket { frames, shared, .. } => {
+                shared.cut.borrow().is_none() && !frames.is_closed()
+            }
+            Way::Afar { line, life, .. } => line.life() == *life,
+        }
+    }
+}
+
+impl Shared {
+    fn push(&self, frames: &mpsc::Sender<Bytes>, frame: Bytes) -> bool {
+        if self.cut.borrow().is_some() {
             return false; // O2
         }
         let size = frame.len();
-        let before = self.shared.bytes.fetch_add(size, Ordering::Relaxed);
-        if before + size > limits::OUTBOX_BYTES || self.frames.try_send(frame).is_err() {
-            self.shared.bytes.fetch_sub(size, Ordering::Relaxed);
+        let before = self.bytes.fetch_add(size, Ordering::Relaxed);
+        if before + size > limits::OUTBOX_BYTES || frames.try_send(frame).is_err() {
+            self.bytes.fetch_sub(size, Ordering::Relaxed);
             self.cut(Cut::Slow); // O1
             return false;
         }
         true
     }
 
-    /// Ends the socket, saying why; the first reason stands.
-    pub fn cut(&self, why: Cut) {
-        self.shared.cut.send_if_modified(|cut| {
+    fn cut(&self, why: Cut) {
+        self.cut.send_if_modified(|cut| {
             let first = cut.is_none();
             cut.get_or_insert(why);
             first
         });
     }
+}
 
-    /// Whether both lead to the same socket.
-    pub fn is(&self, other: &Self) -> bool {
-        self.frames.same_channel(&other.frames)
+impl Tap {
+    /// A tap behind which everything up to here was told.
+    pub(crate) fn new(after: Seq) -> Arc<Self> {
+        Arc::new(Self(Mutex::new((after, false))))
     }
 
-    /// Whether the socket still listens.
-    pub fn is_open(&self) -> bool {
-        self.shared.cut.borrow().is_none() && !self.frames.is_closed()
+    /// Closes it; the last position that passed.
+    pub(crate) fn close(&self) -> Seq {
+        let mut state = self.0.lock();
+        state.1 = true;
+        state.0
+    }
+
+    fn pass(&self, seq: Option<Seq>, push: impl FnOnce() -> bool) -> bool {
+        let mut state = self.0.lock();
+        let passed = !state.1 && push(); // O3
+        if let Some(seq) = seq.filter(|_| passed) {
+            state.0 = seq;
+        }
+        passed
+    }
+}
+
+/// One frame on its way to many outboxes. Sockets get it at once, other nodes once per node.
+pub struct Spread {
+    frame: Bytes,
+    seq: Option<Seq>,
+    afar: BTreeMap<(u64, u64), (Arc<Line>, Vec<u64>)>,
+}
+
+impl Spread {
+    /// Nobody has it yet.
+    pub const fn new(frame: Bytes, seq: Option<Seq>) -> Self {
+        Self { frame, seq, afar: BTreeMap::new() }
+    }
+
+    /// One more gets it.
+    pub fn to(&mut self, outbox: &Outbox) {
+        match &outbox.0 {
+            Way::Socket { .. } => {
+                outbox.tell(self.frame.clone(), self.seq);
+            }
+            Way::Afar { line, life, watch } => {
+                let lines = self.afar.entry((line.node(), *life));
+                lines.or_insert_with(|| (line.clone(), Vec::new())).1.push(*watch);
+            }
+        }
+    }
+
+    /// Sends it to the other nodes.
+    pub fn done(self) {
+        for ((_, life), (line, watches)) in self.afar {
+            line.tell(life, watches, self.seq, self.frame.clone());
+        }
     }
 }
 
@@ -130,6 +258,21 @@ mod tests {
         assert_eq!(let_in.count(), limits::FRAMES_IN_FLIGHT);
         assert_eq!(outgoing.next().await, Err(Cut::Slow));
         assert!(!outbox.push(frame), "O2");
+    }
+
+    #[tokio::test]
+    async fn o3_a_closed_tap_lets_nothing_pass_and_knows_what_passed_before() {
+        let (outbox, mut outgoing) = outbox();
+        let tap = Tap::new(Seq(4));
+        let tapped = outbox.tapped(&tap);
+        assert!(tapped.tell(Bytes::from_static(b"a"), Some(Seq(5))));
+        assert!(tapped.push(Bytes::from_static(b"b")));
+        assert_eq!(tap.close(), Seq(5));
+        assert!(!tapped.tell(Bytes::from_static(b"c"), Some(Seq(6))), "O3");
+        assert!(outbox.push(Bytes::from_static(b"d")), "the socket itself goes on");
+        for frame in [b"a", b"b", b"d"] {
+            assert_eq!(outgoing.next().await, Ok(Bytes::from_static(frame)));
+        }
     }
 
     #[tokio::test]

@@ -12,18 +12,36 @@ use protocol::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    conversation::Conversation, effect::Effect, file::File, room::Room, session::Session,
-    tenant::Tenant, vault::Vault,
+    conversation::{self, Conversation},
+    effect::Effect,
+    file::{self, File},
+    room::{self, Room},
+    session::{self, Session},
+    tenant::{self, Tenant},
+    vault::{self, Vault},
 };
 
 /// A machine that the house runs: it can be kept, and it can be told of.
 pub trait Part:
-    Machine<Effect = Effect, Event: Serialize + DeserializeOwned + Clone + Sync, Note: Clone>
-    + Serialize
+    Machine<
+        Effect = Effect,
+        Input: Serialize + DeserializeOwned + Clone + Sync,
+        Event: Serialize + DeserializeOwned + Clone + Sync,
+        Note: Clone,
+    > + Serialize
     + DeserializeOwned
 {
     /// Its word, for logs and metrics.
     const NAME: &'static str;
+
+    /// What may be asked of its state. Append-only: nodes of two releases speak it.
+    type Query: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
+
+    /// What is answered.
+    type Answer: Serialize + DeserializeOwned + Send + 'static;
+
+    /// Answers a query; what it sees is durable before the answer leaves.
+    fn answer(&self, query: Self::Query) -> Self::Answer;
 
     /// The version of its snapshot's shape; another version is ignored and the journal replayed.
     const SNAPSHOT: u16 = 1;
@@ -60,6 +78,13 @@ pub trait Part:
 impl Part for Room {
     const NAME: &'static str = "room";
 
+    type Query = room::Query;
+    type Answer = room::Answer;
+
+    fn answer(&self, query: room::Query) -> room::Answer {
+        self.answer(query)
+    }
+
     fn topic(key: Key) -> Option<Topic> {
         match key {
             Key::Room(room) => Some(Topic::Room { room }),
@@ -90,6 +115,13 @@ impl Part for Room {
 
 impl Part for Conversation {
     const NAME: &'static str = "conversation";
+
+    type Query = conversation::Query;
+    type Answer = conversation::Answer;
+
+    fn answer(&self, query: conversation::Query) -> conversation::Answer {
+        self.answer(query)
+    }
 
     fn topic(key: Key) -> Option<Topic> {
         match key {
@@ -122,6 +154,13 @@ impl Part for Conversation {
 impl Part for Tenant {
     const NAME: &'static str = "tenant";
 
+    type Query = tenant::Query;
+    type Answer = tenant::Answer;
+
+    fn answer(&self, query: tenant::Query) -> tenant::Answer {
+        self.answer(query)
+    }
+
     fn topic(_key: Key) -> Option<Topic> {
         Some(Topic::Tenant {})
     }
@@ -142,6 +181,13 @@ impl Part for Tenant {
 impl Part for Session {
     const NAME: &'static str = "session";
 
+    type Query = session::Query;
+    type Answer = session::Answer;
+
+    fn answer(&self, query: session::Query) -> session::Answer {
+        self.answer(query)
+    }
+
     fn no(why: Self::Refusal) -> Refusal {
         Refusal::Session { why }
     }
@@ -150,6 +196,13 @@ impl Part for Session {
 impl Part for Vault {
     const NAME: &'static str = "vault";
 
+    type Query = vault::Query;
+    type Answer = vault::Answer;
+
+    fn answer(&self, query: vault::Query) -> vault::Answer {
+        self.answer(query)
+    }
+
     fn no(why: Self::Refusal) -> Refusal {
         Refusal::Vault { why }
     }
@@ -157,6 +210,13 @@ impl Part for Vault {
 
 impl Part for File {
     const NAME: &'static str = "file";
+
+    type Query = file::Query;
+    type Answer = file::Answer;
+
+    fn answer(&self, query: file::Query) -> file::Answer {
+        self.answer(query)
+    }
 
     fn no(why: Self::Refusal) -> Refusal {
         Refusal::File { why }

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Everything that can happen to a room.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// A person asks.
     Command(RoomCommand),
@@ -51,6 +51,32 @@ pub enum Input {
     },
     /// The case's tenant closes the case.
     End,
+}
+
+/// What may be asked of a room's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    /// Has this device a seat?
+    Seated {
+        /// The device.
+        by: Caller,
+    },
+    /// Whom of these may the caller know?
+    Knows {
+        /// The caller.
+        by: Caller,
+        /// Those in question.
+        people: Vec<PersonId>,
+    },
+}
+
+/// The answer to a [`Query`], under the same name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Whether it has.
+    Seated(bool),
+    /// Those whom the caller may know.
+    Knows(Vec<PersonId>),
 }
 
 /// The state: the fold of every event so far, and of the notes since the last awakening.
@@ -485,6 +511,17 @@ impl Room {
     fn set_muted(&mut self, session: SessionId, muted: bool) {
         if let Some(place) = self.seats.get_mut(&session) {
             place.muted = muted;
+        }
+    }
+
+    /// Answers a query.
+    pub fn answer(&self, query: Query) -> Answer {
+        match query {
+            Query::Seated { by } => Answer::Seated(self.seated(&by)),
+            Query::Knows { by, mut people } => {
+                people.retain(|person| self.knows(&by, *person));
+                Answer::Knows(people)
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect::Effect;
 
 /// Everything that can happen to a session.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// The person asks.
     Command(SessionCommand),
@@ -36,6 +36,23 @@ pub enum Input {
     },
     /// A browser shows the session's cookie.
     Resume,
+}
+
+/// What may be asked of a session's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    /// Who is it, and is it still good?
+    View {
+        /// Who asks, within the session's tenant.
+        by: Caller,
+    },
+}
+
+/// The answer to a [`Query`], under the same name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The session as it stands.
+    View(Result<SessionView, SessionRefusal>),
 }
 
 /// The state: the fold of every event so far.
@@ -110,5 +127,14 @@ impl Machine for Session {
 
     fn check(&self) {
         assert!(!self.closed || self.view.is_some(), "S1");
+    }
+}
+
+impl Session {
+    /// Answers a query.
+    pub fn answer(&self, query: Query) -> Answer {
+        match query {
+            Query::View { by } => Answer::View(self.view(&by, Seq::START)),
+        }
     }
 }

@@ -10,6 +10,9 @@
 //! - **K2** A broken invariant dies in `check`, before the event that broke it is handed over.
 //! - **K3** Plans are told in the order in which they were decided.
 //! - **K4** When the log fails, the life ends and is refolded; everybody who waits is told.
+//! - **K5** What rests on no event of its own is answered only while this node surely serves the
+//!   actor's shard, as of the moment the answer leaves.
+//! - **K6** A life that began in an earlier reign of this node over its shard does nothing more.
 
 use bytes::Bytes;
 use protocol::{
@@ -29,9 +32,9 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     effect::Effect,
-    handle::{Answering, Done, Mail, No, Place, Watch},
-    keeper::{Keeper, fault_of},
-    outbox::Outbox,
+    handle::{Done, Mail, No, Place, Watch},
+    keeper::{Keeper, no_of},
+    outbox::{Outbox, Spread},
     part::Part,
     watchers::Watchers,
 };
@@ -46,6 +49,24 @@ pub trait World: Send + Sync + 'static {
 
     /// An actor fell asleep and is no longer to be found under its key.
     fn slept(&self, key: Key);
+
+    /// Whether this node serves the actor's shard.
+    fn here(&self, _key: Key) -> bool {
+        true
+    }
+
+    /// Whether this node surely still serves it, at this very moment.
+    fn readable(&self, _key: Key) -> bool {
+        true
+    }
+
+    /// The how-manieth time this node serves it: a life does not outlive its reign.
+    fn reign(&self, _key: Key) -> u64 {
+        0
+    }
+
+    /// The log says that this node no longer serves it.
+    fn lost(&self, _key: Key) {}
 }
 
 /// The actor's type for ractor; it has no state of its own.
@@ -58,6 +79,7 @@ pub(crate) struct Boot {
     pub(crate) world: Arc<dyn World>,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) places: Arc<Semaphore>,
+    pub(crate) reign: u64,
 }
 
 /// A life.
@@ -76,21 +98,24 @@ struct Waiting<M: Part> {
     at: Time,
     plan: Plan<M>,
     first: Seq,
-    then: Then,
+    then: Then<M>,
     /// Held until answered: one place of the mailbox.
     _place: Option<Place>,
 }
 
 /// What follows once it is durable.
-enum Then {
+enum Then<M: Part> {
     Answer(oneshot::Sender<Done>, Done),
-    Look(Answering),
+    Query(oneshot::Sender<Result<M::Answer, No>>, M::Answer),
     Watch(Watch, Bytes, oneshot::Sender<Result<(), No>>),
     Reshow(Outbox, Bytes),
     Nothing,
 }
 
 type Death = ActorProcessingErr;
+
+/// Why a life of an earlier reign ends.
+const MOVED: &str = "its shard moved to another node";
 
 impl<M: Part> Actor for Shell<M> {
     type Msg = Mail<M>;
@@ -101,6 +126,9 @@ impl<M: Part> Actor for Shell<M> {
         let keeper = boot.keeper.clone();
         // Loading reads the disk, which an async thread must not wait for.
         let life = tokio::task::spawn_blocking(move || keeper.load::<M>()).await??;
+        if boot.world.reign(boot.key) != boot.reign {
+            return Err(MOVED.into()); // K6: loaded while it moved away
+        }
         let mut run = Running {
             boot,
             machine: life.machine,
@@ -119,11 +147,14 @@ impl<M: Part> Actor for Shell<M> {
         mail: Mail<M>,
         run: &mut Running<M>,
     ) -> Result<(), Death> {
+        if run.boot.world.reign(run.boot.key) != run.boot.reign {
+            return Err(run.end(&No::Away, MOVED.into())); // K6
+        }
         match mail {
             Mail::Ask { by, input, reply, place } => run.ask(&me, &by, input, reply, place)?,
-            Mail::Look { look, place } => {
-                let answering = look(&run.machine);
-                run.queue(Plan::empty(), Then::Look(answering), Some(place), &me);
+            Mail::Query { query, reply, place } => {
+                let answer = run.machine.answer(query);
+                run.queue(Plan::empty(), Then::Query(reply, answer), Some(place), &me);
             }
             Mail::Watch { watch, after, reply, place } => {
                 run.watch(&me, watch, after, reply, place)?;
@@ -233,7 +264,7 @@ impl<M: Part> Running<M> {
         me: &ActorRef<Mail<M>>,
         now: Time,
         plan: Plan<M>,
-        then: Then,
+        then: Then<M>,
         place: Option<Place>,
     ) {
         let first = self.folded.next();
@@ -260,7 +291,13 @@ impl<M: Part> Running<M> {
         });
     }
 
-    fn queue(&mut self, plan: Plan<M>, then: Then, place: Option<Place>, me: &ActorRef<Mail<M>>) {
+    fn queue(
+        &mut self,
+        plan: Plan<M>,
+        then: Then<M>,
+        place: Option<Place>,
+        me: &ActorRef<Mail<M>>,
+    ) {
         let now = self.boot.world.now();
         self.decided(me, now, plan, then, place);
     }
@@ -271,6 +308,7 @@ impl<M: Part> Running<M> {
             let Some(front) = self.line.pop_front() else { break };
             assert!(front.upto <= self.kept, "K1");
             let changed = self.tell(front.first, front.at, &front.plan);
+            let bare = front.plan.events.is_empty();
             for effect in front.plan.effects {
                 if !self.boot.world.perform(self.boot.key, effect) {
                     // Not performed, so not forgotten: the next life asks again in `wake`.
@@ -280,7 +318,7 @@ impl<M: Part> Running<M> {
             for watch in changed {
                 self.reshow(me, watch);
             }
-            if let Some(gone) = self.finish(front.then) {
+            if let Some(gone) = self.finish(front.then, front.upto, bare) {
                 self.depart(me, gone);
             }
         }
@@ -290,20 +328,29 @@ impl<M: Part> Running<M> {
 
     /// Answers. Names the device of a watch whose socket ended before its view was ready: its
     /// `unwatch` came too early to find it, so nobody else will say that it is gone.
-    fn finish(&self, then: Then) -> Option<Caller> {
+    fn finish(&self, then: Then<M>, seq: Seq, bare: bool) -> Option<Caller> {
+        let may = || self.boot.world.readable(self.boot.key); // K5
         match then {
-            Then::Answer(reply, answer) => drop(reply.send(answer)),
-            Then::Look(answering) => answering(Ok(())),
+            Then::Answer(reply, answer) => {
+                drop(reply.send(if bare && !may() { Err(No::Away) } else { answer }));
+            }
+            Then::Query(reply, answer) => {
+                drop(reply.send(if may() { Ok(answer) } else { Err(No::Away) }));
+            }
             Then::Watch(watch, frame, reply) => {
-                drop(reply.send(Ok(())));
-                if watch.outbox.push(frame) {
+                let (shown, by) = (may(), watch.by);
+                let added = shown && watch.outbox.tell(frame, Some(seq));
+                if added {
                     self.boot.watchers.add(watch);
-                } else if !self.boot.watchers.has(watch.by.session) {
-                    return Some(watch.by);
+                }
+                // Answered last: whoever takes the watch back after the answer finds it.
+                drop(reply.send(if shown { Ok(()) } else { Err(No::Away) }));
+                if !added && !self.boot.watchers.has(by.session) {
+                    return Some(by);
                 }
             }
             Then::Reshow(outbox, frame) => {
-                outbox.push(frame);
+                outbox.tell(frame, Some(seq));
             }
             Then::Nothing => {}
         }
@@ -328,7 +375,7 @@ impl<M: Part> Running<M> {
         for (seq, event) in (first.0..).map(Seq).zip(&plan.events) {
             if let Some(word) = M::event(event.clone()) {
                 let frame = pack(&ToBrowser::Happened { topic, seq, at, event: word });
-                self.send(&frame, &News::Event(event));
+                self.send(frame, Some(seq), &News::Event(event));
             }
             self.boot.watchers.each(|watch| {
                 if M::reshows(&watch.by, event) {
@@ -338,18 +385,21 @@ impl<M: Part> Running<M> {
         }
         for note in &plan.notes {
             if let Some(word) = M::note(note.clone()) {
-                self.send(&pack(&ToBrowser::Noted { topic, note: word }), &News::Note(note));
+                let frame = pack(&ToBrowser::Noted { topic, note: word });
+                self.send(frame, None, &News::Note(note));
             }
         }
         changed
     }
 
-    fn send(&self, frame: &Bytes, news: &News<'_, M>) {
+    fn send(&self, frame: Bytes, seq: Option<Seq>, news: &News<'_, M>) {
+        let mut spread = Spread::new(frame, seq);
         self.boot.watchers.each(|watch| {
             if self.machine.tells(&watch.by, news) {
-                watch.outbox.push(frame.clone());
+                spread.to(&watch.outbox);
             }
         });
+        spread.done();
     }
 
     fn shown(&self, view: M::View) -> Option<Bytes> {
@@ -369,16 +419,23 @@ impl<M: Part> Running<M> {
 
     /// K4: everybody who waits hears why; the supervisor starts the next life.
     fn give_up(&mut self, fault: &StorageFault) -> Death {
-        let told = fault_of(fault);
+        let no = no_of(fault);
+        if no == No::Away {
+            self.boot.world.lost(self.boot.key); // no fault of the actor's: not a death
+        }
+        self.end(&no, fault.to_string().into())
+    }
+
+    fn end(&mut self, no: &No, why: Death) -> Death {
         for waiting in self.line.drain(..) {
             match waiting.then {
-                Then::Answer(reply, _) => drop(reply.send(Err(No::Faulted(told)))),
-                Then::Look(answering) => answering(Err(told)),
-                Then::Watch(_, _, reply) => drop(reply.send(Err(No::Faulted(told)))),
+                Then::Answer(reply, _) => drop(reply.send(Err(no.clone()))),
+                Then::Query(reply, _) => drop(reply.send(Err(no.clone()))),
+                Then::Watch(_, _, reply) => drop(reply.send(Err(no.clone()))),
                 Then::Reshow(..) | Then::Nothing => {}
             }
         }
-        fault.to_string().into()
+        why
     }
 
     /// True when nobody watches, nothing is under way, and the door could be shut (H3).

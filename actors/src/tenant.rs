@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Everything that can happen to a tenant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// An expert asks; new ids are made by the gateway from the request, so a retry makes none.
     Command {
@@ -43,6 +43,45 @@ pub enum Input {
         /// Whether its end stands, rather than its beginning.
         ended: bool,
     },
+}
+
+/// What may be asked of a tenant's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    /// What does this guest link open at this moment?
+    Opens {
+        /// The moment.
+        now: Time,
+        /// The link.
+        link: LinkId,
+    },
+    /// Until when is this link of an own case good?
+    LinkOf {
+        /// The expert.
+        by: Caller,
+        /// The case.
+        case: CaseId,
+        /// The link.
+        link: LinkId,
+    },
+    /// Whom of these may the caller know?
+    Knows {
+        /// The caller.
+        by: Caller,
+        /// Those in question.
+        people: Vec<PersonId>,
+    },
+}
+
+/// The answer to a [`Query`], under the same name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// What it opens.
+    Opens(Result<Opens, TenantRefusal>),
+    /// Until when.
+    LinkOf(Result<Time, TenantRefusal>),
+    /// Those whom the caller may know: oneself and the customers of own cases.
+    Knows(Vec<PersonId>),
 }
 
 /// The state: the fold of every event so far.
@@ -65,7 +104,7 @@ struct Case {
 }
 
 /// What a valid guest link opens.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opens {
     /// The case.
     pub case: CaseId,
@@ -254,6 +293,18 @@ impl Tenant {
                 self.cases[&case].cuts().for_each(|cut| plan.perform(cut));
             }
             _ => {} // done before
+        }
+    }
+
+    /// Answers a query.
+    pub fn answer(&self, query: Query) -> Answer {
+        match query {
+            Query::Opens { now, link } => Answer::Opens(self.opens(now, link)),
+            Query::LinkOf { by, case, link } => Answer::LinkOf(self.link_of(&by, case, link)),
+            Query::Knows { by, mut people } => {
+                people.retain(|person| *person == by.person || self.knows(&by, *person));
+                Answer::Knows(people)
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use protocol::{
     limits,
     machine::{Machine, News, Plan},
     time::Time,
-    vault::{VaultEvent, VaultRefusal},
+    vault::{Named, VaultEvent, VaultRefusal},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use crate::{effect::Effect, text::is_name};
 
 /// Everything that can happen to a vault.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// A person is known by this name from now on.
     Name {
@@ -43,6 +43,30 @@ pub enum Input {
     },
 }
 
+/// What may be asked of a vault's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Query {
+    /// What are these people called?
+    Names {
+        /// The people.
+        people: Vec<PersonId>,
+    },
+    /// Who signs in under this name?
+    Enrolled {
+        /// The sign-in name.
+        login: String,
+    },
+}
+
+/// The answer to a [`Query`], under the same name.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Those who have a name.
+    Names(Vec<Named>),
+    /// Who it would be, when anybody.
+    Enrolled(Option<Enrolled>),
+}
+
 /// The state: the fold of every event so far.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Vault {
@@ -58,7 +82,7 @@ struct Record {
 }
 
 /// What the gateway needs to check a sign-in.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Enrolled {
     /// Who it would be.
     pub person: PersonId,
@@ -137,6 +161,18 @@ impl Machine for Vault {
 }
 
 impl Vault {
+    /// Answers a query.
+    pub fn answer(&self, query: Query) -> Answer {
+        match query {
+            Query::Names { people } => {
+                let named =
+                    |&person: &PersonId| self.name(person).map(|name| Named { person, name });
+                Answer::Names(people.iter().filter_map(named).collect())
+            }
+            Query::Enrolled { login } => Answer::Enrolled(self.enrolled(&login)),
+        }
+    }
+
     /// The person's name, when known.
     pub fn name(&self, person: PersonId) -> Option<String> {
         self.persons.get(&person).map(|record| record.name.clone())

@@ -10,14 +10,21 @@
 //! - **L3** An order to end or to silence is never lost: one the loop had no room for is owed, and
 //!   goes first.
 
-use actors::{effect::MediaOrder, outbox::Outbox, shell::pack};
+use actors::{
+    effect::MediaOrder,
+    outbox::{Outbox, Spread},
+    road::Later,
+    shell::pack,
+};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use protocol::{
     frame::ToBrowser,
     id::{RoomId, SessionId},
+    key::Key,
     media::{MediaRefusal, MediaSignal},
 };
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::media::{Counters, Kind, MediaEvent, MediaFault, MediaHandle, Order};
@@ -109,15 +116,19 @@ impl Calls {
         rooms
     }
 
-    /// One more socket of a device watches the room: it hears of the device's call from now on.
-    pub fn joined(&self, room: RoomId, session: SessionId, outbox: &Outbox) {
-        if let Some(peer) = self.book.lock().peers.get_mut(&peer_of(room, session)) {
-            peer.hears(outbox);
+    /// Ends every call in a room, and forgets the room: another node carries its calls from now
+    /// on, and each browser offers there.
+    pub fn close_room(&self, room: RoomId) {
+        let mut book = self.book.lock();
+        for peer in book.peers_of(room) {
+            book.signal(peer, MediaSignal::Gone {});
+            book.leave(peer);
+            self.owe(&mut book, Owed::Close(peer));
         }
+        book.forget_room(room);
     }
 
-    /// What a room's actor orders.
-    pub fn order(&self, room: RoomId, order: MediaOrder) {
+    fn ordered(&self, room: RoomId, order: MediaOrder) {
         let mut book = self.book.lock();
         match order {
             MediaOrder::Forward(shares) => {
@@ -210,11 +221,44 @@ impl Calls {
     }
 }
 
-/// Sends one frame to many.
-fn tell((frame, listeners): (Option<Bytes>, Vec<Outbox>)) {
-    for (outbox, frame) in listeners.into_iter().zip(frame.into_iter().cycle()) {
-        outbox.push(frame);
+impl actors::calls::Calls for Calls {
+    fn order(&self, room: RoomId, order: MediaOrder) {
+        self.ordered(room, order);
     }
+
+    fn offer(
+        self: Arc<Self>,
+        room: RoomId,
+        session: SessionId,
+        sdp: String,
+        outbox: Outbox,
+    ) -> Later<Result<String, MediaRefusal>> {
+        Box::pin(async move { Self::offer(&self, room, session, sdp, outbox).await })
+    }
+
+    fn hangup(&self, room: RoomId, session: SessionId) {
+        Self::hangup(self, room, session);
+    }
+
+    fn joined(&self, room: RoomId, session: SessionId, outbox: &Outbox) {
+        if let Some(peer) = self.book.lock().peers.get_mut(&peer_of(room, session)) {
+            peer.hears(outbox);
+        }
+    }
+
+    fn leave(&self, shard: u16) {
+        let rooms = self.book.lock().rooms();
+        let left = rooms.into_iter().filter(|room| Key::Room(*room).shard() == shard);
+        left.for_each(|room| self.close_room(room));
+    }
+}
+
+/// Sends one frame to many; it crosses to another node once.
+fn tell((frame, listeners): (Option<Bytes>, Vec<Outbox>)) {
+    let Some(frame) = frame else { return };
+    let mut spread = Spread::new(frame, None);
+    listeners.iter().for_each(|outbox| spread.to(outbox));
+    spread.done();
 }
 
 /// A frame that carries a signal.

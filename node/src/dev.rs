@@ -3,7 +3,11 @@
 //! The demo's people, password and case are made on the first start and lie in the data folder,
 //! so that a second start finds yesterday's consultation.
 
-use actors::{tenant, vault};
+use actors::{
+    handle::ODD,
+    tenant::{self, Tenant},
+    vault::{self, Vault},
+};
 use protocol::{
     caller::{Caller, Role},
     id::{CaseId, LinkId, PersonId, SessionId},
@@ -18,6 +22,8 @@ use crate::{
     node::Node,
     secrets::{chance, write_private},
 };
+
+pub mod nodes;
 
 /// The experts of the demo: two, so that the lead can be handed over.
 const EXPERTS: [(&str, &str); 2] =
@@ -73,6 +79,11 @@ pub fn frame(demo: &Demo, data: &Path) -> String {
         String::from("The certificate is self-signed: let the browser go on."),
         format!("Data in {}. Ctrl-C stops; the next start finds everything again.", data.display()),
     ];
+    boxed(&lines)
+}
+
+/// Lines in a frame.
+fn boxed(lines: &[String]) -> String {
     let wide = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
     let edge = "─".repeat(wide + 2);
     let row = |line: &String| format!("│ {line}{} │\n", " ".repeat(wide - line.chars().count()));
@@ -97,7 +108,7 @@ async fn people(gate: &Gate, password: &str, new: bool) -> io::Result<PersonId> 
             vault::Input::Enroll { person, login: login.into(), secret },
         ];
         for input in inputs {
-            gate.house.vaults.ask(key, node, input).await.map_err(said)?;
+            gate.house.ask::<Vault>(key, node, input).await.map_err(said)?;
         }
     }
     Ok(lead)
@@ -114,9 +125,10 @@ async fn first_case(gate: &Gate, lead: PersonId) -> io::Result<(CaseId, String)>
     let by = Caller { tenant, person: lead, session, role: Role::Expert };
     let command = TenantCommand::Open { title: TITLE.into() };
     let input = tenant::Input::Command { command, case, link, customer };
-    gate.house.tenants.ask(Key::Tenant(tenant), by, input).await.map_err(said)?;
-    let look = move |it: &tenant::Tenant| it.link_of(&by, case, link);
-    let until = gate.house.tenants.look(Key::Tenant(tenant), look).await.map_err(said)?;
+    gate.house.ask::<Tenant>(Key::Tenant(tenant), by, input).await.map_err(said)?;
+    let query = tenant::Query::LinkOf { by, case, link };
+    let answer = gate.house.query::<Tenant>(Key::Tenant(tenant), query).await.map_err(said)?;
+    let tenant::Answer::LinkOf(until) = answer else { return Err(said(ODD)) };
     let until = until.unwrap_or_default(); // revoked: the link is printed and opens nothing
     Ok((case, format!("/room#{}", gate.secrets.link(tenant, link, until))))
 }

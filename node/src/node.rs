@@ -8,6 +8,7 @@
 
 use actors::{
     house::{House, Options as HouseOptions},
+    road,
     supervisor::NoParent,
 };
 use protocol::{
@@ -131,11 +132,11 @@ impl Node {
         let calls = Arc::new(Calls::new(media.handle()));
         drop(told.set(calls.clone()));
 
-        let orders = calls.clone();
         let house = House::open(HouseOptions {
             ledger,
             clock: Arc::new(now),
-            media: Arc::new(move |room, order| orders.order(room, order)),
+            media: calls.clone(),
+            road: road::alone(),
             awake_max: config.limits.actors_awake,
         })
         .await?;
@@ -170,6 +171,12 @@ impl Node {
             open_sockets,
             stopping: stopping.clone(),
             limits: config.limits.clone(),
+        });
+        let sockets = Arc::downgrade(&gate);
+        gate.house.on_session_cut(move |session| {
+            if let Some(gate) = sockets.upgrade() {
+                gate.sockets.cut(session);
+            }
         });
         let address = config.listen.web;
         let tcp = TcpListener::bind(address).await.map_err(port(address, "web, TCP"))?;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    conversation::{Conversation, Input},
+    conversation::{Answer, Conversation, Input, Query},
     effect::Effect,
     outbox::{Outgoing, outbox},
     trial::{BANK, customer, expert},
@@ -81,6 +81,13 @@ impl Fragile {
 
 impl Part for Fragile {
     const NAME: &'static str = "fragile";
+
+    type Query = Query;
+    type Answer = Answer;
+
+    fn answer(&self, query: Query) -> Answer {
+        self.0.answer(query)
+    }
 
     fn topic(key: Key) -> Option<Topic> {
         Conversation::topic(key)
@@ -167,6 +174,18 @@ fn say(number: u128, text: &str) -> Input {
     Input::Command(ConversationCommand::Say { message, text: text.into(), files: Vec::new() })
 }
 
+/// What a browser that comes back to the conversation is shown.
+async fn shown(cast: &Arc<Cast<Conversation>>, after: Seq) -> ConversationView {
+    let (outbox, mut browser) = outbox();
+    let watch = Watch { id: 1, by: expert(1), outbox };
+    cast.watch(key(7), watch, after).await.expect("may watch");
+    cast.unwatch(key(7), 1);
+    match told(&mut browser).await {
+        ToBrowser::Shown { view: View::Conversation { view }, .. } => view,
+        other => panic!("a view comes first, not {other:?}"),
+    }
+}
+
 /// What a watching browser is told next.
 async fn told(outgoing: &mut Outgoing) -> ToBrowser {
     let frame: Bytes = tokio::time::timeout(Duration::from_secs(20), outgoing.next())
@@ -247,8 +266,8 @@ async fn a2_ten_thousand_touched_once_leave_no_more_awake_than_configured() {
         tokio::task::yield_now().await;
     }
     assert!(cast.awake() <= 200, "A2");
-    let seen = cast.look(key(5_000), |it: &Conversation| it.admits(&customer(2))).await;
-    assert_eq!(seen, Ok(true), "the sleeping wake with everything they knew");
+    let seen = cast.query(key(5_000), Query::Admits { by: customer(2) }).await;
+    assert_eq!(seen, Ok(Answer::Admits(true)), "the sleeping wake with everything they knew");
 }
 
 #[tokio::test]
@@ -324,8 +343,7 @@ async fn everything_is_there_after_the_ledger_was_closed_and_opened() {
     first.close();
     let second = reopened(dir.path()).await;
     let after = cast::<Conversation>(&second, 10).await;
-    let view = after.look(key(7), |it: &Conversation| it.view(&expert(1), Seq(1_100))).await;
-    let view = view.expect("awake").expect("may look");
+    let view = shown(&after, Seq(1_100)).await;
     let ids: Vec<_> = view.messages.iter().map(|it| it.message.as_u128()).collect();
     assert_eq!(ids, (1_098..=1_200).collect::<Vec<_>>());
     assert_eq!(view.case, TALK);
@@ -354,12 +372,9 @@ async fn a_full_disk_refuses_in_words_serves_reads_and_recovers_by_itself() {
         assert!(said < 10_000, "a full disk is noticed");
     };
     assert_eq!(full, No::Faulted(Fault::DiskFull));
-    let last = |it: &Conversation| {
-        let view = it.view(&expert(1), Seq::START).expect("may look");
-        view.messages.last().map(|it| it.message.as_u128())
-    };
-    let seen = cast.look(key(7), last).await;
-    assert_eq!(seen, Ok(Some(said)), "reads go on, and what was refused is not there");
+    let view = shown(&cast, Seq::START).await;
+    let last = view.messages.last().map(|it| it.message.as_u128());
+    assert_eq!(last, Some(said), "reads go on, and what was refused is not there");
 
     disk.faults(|faults| faults.capacity = None);
     while cast.ask(key(7), customer(2), say(said + 1, "nachher")).await.is_err() {

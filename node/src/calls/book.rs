@@ -6,7 +6,7 @@ use protocol::{
     id::{RoomId, SessionId},
     media::{MediaSignal, Source},
 };
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::signal_frame;
 use crate::media::{Mid, Order, PeerKey, TrackKey};
@@ -95,6 +95,21 @@ impl Book {
     pub(super) fn rooms_of(&self, session: SessionId) -> Vec<RoomId> {
         let mine = self.peers.values().filter(|it| it.session == session);
         mine.map(|it| it.room).collect()
+    }
+
+    /// The devices that are in a call in this room.
+    pub(super) fn peers_of(&self, room: RoomId) -> Vec<PeerKey> {
+        self.peers.iter().filter(|(_, it)| it.room == room).map(|(peer, _)| *peer).collect()
+    }
+
+    /// Every room of which anything is known.
+    pub(super) fn rooms(&self) -> BTreeSet<RoomId> {
+        self.peers.values().map(|it| it.room).chain(self.rooms.keys().copied()).collect()
+    }
+
+    /// Forgets what a room ordered, silence too: whoever serves it orders anew.
+    pub(super) fn forget_room(&mut self, room: RoomId) {
+        self.rooms.remove(&room);
     }
 
     /// Takes over what a room orders. Names who receives something else than before, and the
@@ -330,6 +345,20 @@ mod tests {
         assert_eq!(book.tracks_for(ROOM, b).len(), 1, "an offer meanwhile gets everything");
         assert_eq!(book.stage(ROOM, share()).0, [b]);
         assert!(book.stage(ROOM, share()).0.is_empty());
+    }
+
+    #[test]
+    fn a_room_that_another_node_serves_is_forgotten_with_its_silence() {
+        let (mut book, a) = (Book::default(), SessionId::from_u128(2));
+        let (outbox, _out) = outbox();
+        book.enter(ROOM, a, &outbox);
+        book.hush(ROOM, a, true);
+        assert_eq!(book.rooms(), BTreeSet::from([ROOM]));
+        for peer in book.peers_of(ROOM) {
+            book.leave(peer);
+        }
+        book.forget_room(ROOM);
+        assert!(book.rooms().is_empty());
     }
 
     #[test]

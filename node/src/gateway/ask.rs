@@ -1,6 +1,16 @@
 //! One ask from a browser: find the actor, bring it the command, make the answer.
 
-use actors::{conversation, effect::Ask, file, handle::No, outbox::Outbox, room, session, tenant};
+use actors::{
+    conversation::{self, Conversation},
+    effect::Ask,
+    file::{self, File},
+    handle::{No, ODD},
+    outbox::Outbox,
+    room::{self, Room},
+    session::{self, Session},
+    tenant::{self, Tenant},
+    vault::{self, Vault},
+};
 use protocol::{
     caller::{Caller, Role},
     conversation::ConversationCommand,
@@ -9,9 +19,9 @@ use protocol::{
     id::{CaseId, ConversationId, FileId, LinkId, PersonId, RoomId},
     key::Key,
     limits,
-    media::{MediaCommand, MediaRefusal},
+    media::MediaCommand,
     tenant::TenantCommand,
-    vault::{Named, VaultRefusal},
+    vault::VaultRefusal,
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -43,14 +53,14 @@ async fn brought(
     match command {
         Command::Session { command } => {
             let input = session::Input::Command(command);
-            let done = gate.house.sessions.ask(Key::Session(by.session), by, input).await;
-            gate.sockets.cut(by.session);
+            let done = gate.house.ask::<Session>(Key::Session(by.session), by, input).await;
+            gate.house.cut_session(by.session);
             done.map(|seq| Reply::Done { seq })
         }
         Command::Tenant { command } => of_tenant(gate, by, request, command).await,
         Command::Room { room, command } => {
             let input = room::Input::Command(command);
-            let done = gate.house.rooms.ask(Key::Room(room), by, input).await;
+            let done = gate.house.ask::<Room>(Key::Room(room), by, input).await;
             done.map(|seq| Reply::Done { seq })
         }
         Command::Conversation { conversation, command } => {
@@ -84,7 +94,7 @@ async fn of_tenant(
     let (link, customer) = (LinkId::from_u128(new(b"link")), PersonId::from_u128(new(b"person")));
     let opens = matches!(command, TenantCommand::Open { .. });
     let input = tenant::Input::Command { command, case, link, customer };
-    let seq = gate.house.tenants.ask(Key::Tenant(by.tenant), by, input).await?;
+    let seq = gate.house.ask::<Tenant>(Key::Tenant(by.tenant), by, input).await?;
     if !opens {
         return Ok(Reply::Done { seq });
     }
@@ -104,14 +114,17 @@ async fn of_conversation(
 ) -> Result<Reply, No> {
     let key = Key::Conversation(conversation);
     if let ConversationCommand::Earlier { before } = command {
-        let look = move |it: &conversation::Conversation| it.page(&by, before);
-        let page = gate.house.conversations.look(key, look).await?;
+        let query = conversation::Query::Page { by, before };
+        let conversation::Answer::Page(page) = gate.house.query::<Conversation>(key, query).await?
+        else {
+            return Err(ODD);
+        };
         let refused = |why| No::Refused(Refusal::Conversation { why });
         let (messages, earlier) = page.map_err(refused)?;
         return Ok(Reply::Earlier { messages, earlier });
     }
     let input = conversation::Input::Command(command);
-    let seq = gate.house.conversations.ask(key, by, input).await?;
+    let seq = gate.house.ask::<Conversation>(key, by, input).await?;
     Ok(Reply::Done { seq })
 }
 
@@ -122,29 +135,8 @@ async fn of_media(
     room: RoomId,
     command: MediaCommand,
 ) -> Result<Reply, No> {
-    let no = |why| No::Refused(Refusal::Media { why });
-    match command {
-        MediaCommand::Hangup {} => {
-            gate.calls.hangup(room, by.session);
-            Ok(Reply::Done { seq: Default::default() })
-        }
-        MediaCommand::Offer { sdp } if sdp.len() > limits::SDP_BYTES => {
-            Err(no(MediaRefusal::BadOffer))
-        }
-        MediaCommand::Offer { sdp } => {
-            let look = move |it: &room::Room| it.seated(&by);
-            if !gate.house.rooms.look(Key::Room(room), look).await? {
-                return Err(no(MediaRefusal::NotSeated));
-            }
-            let sdp = gate.calls.offer(room, by.session, sdp, outbox.clone()).await.map_err(no)?;
-            // The seat may have been taken away while the offer was answered.
-            if !gate.house.rooms.look(Key::Room(room), look).await? {
-                gate.calls.hangup(room, by.session);
-                return Err(no(MediaRefusal::NotSeated));
-            }
-            Ok(Reply::Answer { sdp })
-        }
-    }
+    let answer = gate.house.call(room, by, outbox, command).await?;
+    Ok(answer.map_or(Reply::Done { seq: Default::default() }, |sdp| Reply::Answer { sdp }))
 }
 
 /// Names, for those who share a room, a conversation or a case with the person (S98).
@@ -153,35 +145,36 @@ async fn names(gate: &Gate, by: Caller, topic: Topic, people: Vec<PersonId>) -> 
         return Err(No::Refused(Refusal::Vault { why: VaultRefusal::NotAllowed }));
     }
     let asked: BTreeSet<PersonId> = people.into_iter().collect();
+    let people: Vec<PersonId> = asked.into_iter().collect();
+    let house = &gate.house;
     let known = match topic {
         Topic::Room { room } => {
-            let look = move |it: &room::Room| keep(&asked, |person| it.knows(&by, person));
-            gate.house.rooms.look(Key::Room(room), look).await?
+            let query = room::Query::Knows { by, people };
+            match house.query::<Room>(Key::Room(room), query).await? {
+                room::Answer::Knows(known) => known,
+                room::Answer::Seated(_) => return Err(ODD),
+            }
         }
         Topic::Conversation { conversation } => {
-            let look = move |it: &conversation::Conversation| {
-                let known = if it.admits(&by) { it.known() } else { BTreeSet::new() };
-                keep(&asked, |person| known.contains(&person))
-            };
-            gate.house.conversations.look(Key::Conversation(conversation), look).await?
+            let query = conversation::Query::Knows { by, people };
+            match house.query::<Conversation>(Key::Conversation(conversation), query).await? {
+                conversation::Answer::Knows(known) => known,
+                _ => return Err(ODD),
+            }
         }
         Topic::Tenant {} => {
-            let look = move |it: &tenant::Tenant| {
-                keep(&asked, |person| person == by.person || it.knows(&by, person))
-            };
-            gate.house.tenants.look(Key::Tenant(by.tenant), look).await?
+            let query = tenant::Query::Knows { by, people };
+            match house.query::<Tenant>(Key::Tenant(by.tenant), query).await? {
+                tenant::Answer::Knows(known) => known,
+                _ => return Err(ODD),
+            }
         }
     };
-    let look = move |vault: &actors::vault::Vault| {
-        let named = |&person: &PersonId| vault.name(person).map(|name| Named { person, name });
-        known.iter().filter_map(named).collect()
-    };
-    let names = gate.house.vaults.look(Key::Vault(by.tenant), look).await?;
-    Ok(Reply::Names { names })
-}
-
-fn keep(asked: &BTreeSet<PersonId>, may: impl Fn(PersonId) -> bool) -> Vec<PersonId> {
-    asked.iter().copied().filter(|person| may(*person)).collect()
+    let query = vault::Query::Names { people: known };
+    match house.query::<Vault>(Key::Vault(by.tenant), query).await? {
+        vault::Answer::Names(names) => Ok(Reply::Names { names }),
+        vault::Answer::Enrolled(_) => Err(ODD),
+    }
 }
 
 async fn about_files(
@@ -196,9 +189,10 @@ async fn about_files(
     }
     let mut views: Vec<FileView> = Vec::with_capacity(files.len());
     for id in files {
-        let look = move |it: &file::File| it.look(&by, id, conversation);
+        let query = file::Query::Look { by, file: id, conversation };
+        let file::Answer::Look(found) = gate.house.query::<File>(Key::File(id), query).await?;
         // A withdrawn or foreign file is left out: the others are still worth knowing.
-        if let Ok((view, _)) = gate.house.files.look(Key::File(id), look).await? {
+        if let Ok((view, _)) = found {
             views.push(view);
         }
     }
@@ -211,15 +205,23 @@ async fn about_files(
 /// `NotFound`, whether it does not exist or is not theirs.
 pub async fn admitted(gate: &Gate, by: Caller, conversation: ConversationId) -> Result<(), No> {
     use protocol::conversation::ConversationRefusal::NotFound;
-    let look = move |it: &conversation::Conversation| it.admits(&by);
-    let admitted = gate.house.conversations.look(Key::Conversation(conversation), look).await?;
-    let no = No::Refused(Refusal::Conversation { why: NotFound });
-    if admitted { Ok(()) } else { Err(no) }
+    let (key, query) = (Key::Conversation(conversation), conversation::Query::Admits { by });
+    match gate.house.query::<Conversation>(key, query).await? {
+        conversation::Answer::Admits(true) => Ok(()),
+        conversation::Answer::Admits(false) => {
+            Err(No::Refused(Refusal::Conversation { why: NotFound }))
+        }
+        _ => Err(ODD),
+    }
 }
 
 async fn secret_of(gate: &Gate, by: Caller, case: CaseId, link: LinkId) -> Result<Reply, No> {
-    let look = move |it: &tenant::Tenant| it.link_of(&by, case, link);
-    let until = gate.house.tenants.look(Key::Tenant(by.tenant), look).await?;
+    let query = tenant::Query::LinkOf { by, case, link };
+    let tenant::Answer::LinkOf(until) =
+        gate.house.query::<Tenant>(Key::Tenant(by.tenant), query).await?
+    else {
+        return Err(ODD);
+    };
     let until = until.map_err(|why| No::Refused(Refusal::Tenant { why }))?;
     Ok(Reply::Link { path: format!("/room#{}", gate.secrets.link(by.tenant, link, until)) })
 }

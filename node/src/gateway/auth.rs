@@ -7,7 +7,12 @@
 //! - **G2** A cookie is `__Host-`, `HttpOnly`, `Secure`, `SameSite=Strict`.
 //! - **G3** A guest's session is worth nothing once its link is revoked, expired or closed.
 
-use actors::{session, tenant::Opens, vault};
+use actors::{
+    handle::ODD,
+    session::{self, Session},
+    tenant::{self, Opens, Tenant},
+    vault::{self, Vault},
+};
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier},
@@ -74,7 +79,10 @@ pub async fn sign_in(
     }
     let login = form.login.clone();
     let key = Key::Vault(gate.tenant);
-    let known = gate.house.vaults.look(key, move |vault| vault.enrolled(&login)).await?;
+    let query = vault::Query::Enrolled { login };
+    let vault::Answer::Enrolled(known) = gate.house.query::<Vault>(key, query).await? else {
+        return Err(ODD.into());
+    };
     let secret = known.as_ref().map_or(NOBODY.clone(), |known| known.secret.clone());
     let right = check(&gate, form.password, secret).await?;
     match known.filter(|_| right) {
@@ -95,8 +103,8 @@ pub async fn sign_out(
     same_site(&headers)?;
     if let Ok((caller, _)) = session_of(&gate, &headers).await {
         let input = session::Input::Command(SessionCommand::Close {});
-        gate.house.sessions.ask(Key::Session(caller.session), caller, input).await?;
-        gate.sockets.cut(caller.session);
+        gate.house.ask::<Session>(Key::Session(caller.session), caller, input).await?;
+        gate.house.cut_session(caller.session);
     }
     let gone = format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, gone)])))
@@ -133,7 +141,7 @@ pub async fn enter(
     let (tenant, link, opens) = opened(&gate, &from, &form.link).await?;
     let (person, role) = (opens.customer, Role::Customer);
     let name = vault::Input::Name { person, role, name: form.name.trim().to_string() };
-    gate.house.vaults.ask(Key::Vault(tenant), Caller::node(tenant), name).await?;
+    gate.house.ask::<Vault>(Key::Vault(tenant), Caller::node(tenant), name).await?;
     let origin = Origin::Link { link, case: opens.case };
     let life = Span::from_secs(gate.limits.guest_hours * 3600);
     let cookie = birth(&gate, tenant, person, role, origin, life).await?;
@@ -172,11 +180,9 @@ pub struct Known {
 /// As [`session_of`].
 pub async fn known(gate: &Gate, tenant: TenantId, session: SessionId) -> Result<Known, Not> {
     let (key, node) = (Key::Session(session), Caller::node(tenant));
-    gate.house.sessions.ask(key, node, session::Input::Resume).await?;
-    let look = move |it: &session::Session| {
-        protocol::machine::Machine::view(it, &node, Default::default())
-    };
-    let view = gate.house.sessions.look(key, look).await?;
+    gate.house.ask::<Session>(key, node, session::Input::Resume).await?;
+    let query = session::Query::View { by: node };
+    let session::Answer::View(view) = gate.house.query::<Session>(key, query).await?;
     let view = view.map_err(|why| Not::refused(Refusal::Session { why }))?;
     let SessionView { person, role, origin, mut until, .. } = view;
     if let Origin::Link { link, .. } = origin {
@@ -238,15 +244,24 @@ async fn opened(
 
 async fn link_opens(gate: &Gate, tenant: TenantId, link: LinkId) -> Result<Opens, Not> {
     let now = gate.house.now();
-    let look = move |it: &actors::tenant::Tenant| it.opens(now, link);
-    let opens = gate.house.tenants.look(Key::Tenant(tenant), look).await?;
+    let query = tenant::Query::Opens { now, link };
+    let tenant::Answer::Opens(opens) =
+        gate.house.query::<Tenant>(Key::Tenant(tenant), query).await?
+    else {
+        return Err(ODD.into());
+    };
     opens.map_err(|why| Not::refused(Refusal::Tenant { why }))
 }
 
 /// A person's name, or nothing when the vault has none.
 pub async fn name_of(gate: &Gate, tenant: TenantId, person: PersonId) -> Result<String, Not> {
-    let look = move |vault: &vault::Vault| vault.name(person);
-    Ok(gate.house.vaults.look(Key::Vault(tenant), look).await?.unwrap_or_default())
+    let query = vault::Query::Names { people: vec![person] };
+    match gate.house.query::<Vault>(Key::Vault(tenant), query).await? {
+        vault::Answer::Names(names) => {
+            Ok(names.into_iter().next().map(|named| named.name).unwrap_or_default())
+        }
+        vault::Answer::Enrolled(_) => Err(ODD.into()),
+    }
 }
 
 type SetCookie = AppendHeaders<[(header::HeaderName, String); 1]>;
@@ -263,7 +278,7 @@ async fn birth(
     let now: Time = gate.house.now();
     let session = SessionId::new(now, chance());
     let input = session::Input::Open { person, role, origin, until: now.after(life) };
-    gate.house.sessions.ask(Key::Session(session), Caller::node(tenant), input).await?;
+    gate.house.ask::<Session>(Key::Session(session), Caller::node(tenant), input).await?;
     let value = gate.secrets.cookie(tenant, session);
     let seconds = life.ms() / 1000;
     let cookie =

@@ -83,7 +83,7 @@ impl From<No> for Not {
         match no {
             No::Refused(refusal) => Self::refused(refusal),
             No::Faulted(fault) => Self::faulted(fault),
-            No::Asleep => Self::faulted(Fault::Restarted),
+            No::Asleep | No::Away => Self::faulted(Fault::Restarted),
         }
     }
 }
@@ -104,6 +104,6 @@ pub fn reply_of(no: No) -> Reply {
     match no {
         No::Refused(refusal) => Reply::Refused { refusal },
         No::Faulted(fault) => Reply::Faulted { fault },
-        No::Asleep => Reply::Faulted { fault: Fault::Restarted },
+        No::Asleep | No::Away => Reply::Faulted { fault: Fault::Restarted },
     }
 }

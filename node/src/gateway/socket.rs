@@ -14,7 +14,7 @@
 use actors::{
     handle::{No, Watch},
     outbox::{CutWatch, Outbox, Outgoing, outbox},
-    room,
+    room::{self, Room},
     shell::pack,
 };
 use axum::{
@@ -153,7 +153,7 @@ async fn over(gate: &Shared, by: Caller, watched: Vec<RoomId>) {
     for room in rooms {
         let leave = room::Input::Command(RoomCommand::Leave {});
         // Refused when it had no seat: then there is nothing to leave.
-        let _ = gate.house.rooms.ask(Key::Room(room), by, leave).await;
+        let _ = gate.house.ask::<Room>(Key::Room(room), by, leave).await;
     }
 }
 
@@ -413,8 +413,6 @@ impl<'a> Life<'a> {
             Done::Watched(topic, id, Ok(())) => {
                 if self.watches.get(&topic) != Some(&id) {
                     self.unwatch(topic, id); // taken back while it was under way
-                } else if let Topic::Room { room } = topic {
-                    self.gate.calls.joined(room, self.by.session, &self.outbox);
                 }
             }
             Done::Watched(topic, id, Err(no)) => {
@@ -434,14 +432,7 @@ impl<'a> Life<'a> {
     }
 
     fn unwatch(&self, topic: Topic, id: u64) {
-        let house = &self.gate.house;
-        match topic {
-            Topic::Tenant {} => house.tenants.unwatch(Key::Tenant(self.by.tenant), id),
-            Topic::Room { room } => house.rooms.unwatch(Key::Room(room), id),
-            Topic::Conversation { conversation } => {
-                house.conversations.unwatch(Key::Conversation(conversation), id);
-            }
-        }
+        self.gate.house.unwatch(key_of(&topic, &self.by), id);
     }
 
     fn is_cut_by(&self, cut: Result<LinkId, broadcast::error::RecvError>) -> bool {
@@ -485,13 +476,15 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 async fn watch_topic(gate: &Gate, topic: Topic, watch: Watch, after: Seq) -> Result<(), No> {
-    let (house, tenant) = (&gate.house, watch.by.tenant);
-    match topic {
-        Topic::Tenant {} => house.tenants.watch(Key::Tenant(tenant), watch, after).await,
-        Topic::Room { room } => house.rooms.watch(Key::Room(room), watch, after).await,
-        Topic::Conversation { conversation } => {
-            house.conversations.watch(Key::Conversation(conversation), watch, after).await
-        }
+    gate.house.watch(key_of(&topic, &watch.by), watch, after).await
+}
+
+/// The actor that a browser calls by this name.
+fn key_of(topic: &Topic, by: &Caller) -> Key {
+    match *topic {
+        Topic::Tenant {} => Key::Tenant(by.tenant),
+        Topic::Room { room } => Key::Room(room),
+        Topic::Conversation { conversation } => Key::Conversation(conversation),
     }
 }
 

@@ -7,7 +7,7 @@
 //! - **N3** A body that did not arrive whole leaves no content and no record.
 //! - **N4** An upload that is silent or trickles gives its place to another.
 
-use actors::file::{self, Kept};
+use actors::file::{self, File, Kept};
 use axum::{
     Json,
     body::Body,
@@ -94,8 +94,7 @@ pub async fn fetch(
     let (by, origin) = session_of(&gate, &headers).await?;
     reach::conversation(&origin, conversation).map_err(Not::refused)?;
     ask::admitted(&gate, by, conversation).await?;
-    let look = move |it: &file::File| it.look(&by, id, conversation);
-    let (view, kept) = gate.house.files.look(Key::File(id), look).await?.map_err(refused)?;
+    let (view, kept) = record(&gate, by, id, conversation).await?;
     let asked = headers.get(header::RANGE).and_then(|it| it.to_str().ok());
     let range = match asked.map(|text| range_of(text, view.bytes)) {
         None | Some(Asked::Whole) => None,
@@ -183,10 +182,21 @@ async fn keep(
     let Offered { file: id, name } = offered;
     let (bytes, content) = (content.len, content.hash);
     let kept = Kept { conversation, name, media_type, bytes, content };
-    gate.house.files.ask(Key::File(id), by, file::Input::Keep(kept)).await?;
-    let look = move |it: &file::File| it.look(&by, id, conversation);
-    let (view, _) = gate.house.files.look(Key::File(id), look).await?.map_err(refused)?;
+    gate.house.ask::<File>(Key::File(id), by, file::Input::Keep(kept)).await?;
+    let (view, _) = record(gate, by, id, conversation).await?;
     Ok(view)
+}
+
+/// A file's record, for somebody whom its conversation admits.
+async fn record(
+    gate: &Gate,
+    by: Caller,
+    file: FileId,
+    conversation: ConversationId,
+) -> Result<(FileView, Kept), Not> {
+    let query = file::Query::Look { by, file, conversation };
+    let file::Answer::Look(found) = gate.house.query::<File>(Key::File(file), query).await?;
+    found.map_err(refused)
 }
 
 fn served(view: &FileView, content: Content, range: Option<Range<u64>>) -> Response {

@@ -285,8 +285,9 @@ async fn guests_names_are_data() {
     let ToBrowser::Welcome { name: told, .. } = &guest.welcome else { unreachable!() };
     assert_eq!(told, name);
     let (gate, person) = (stage.gate(), guest.person);
-    let look = move |it: &vault::Vault| it.name(person);
-    let kept = gate.house.vaults.look(Key::Vault(gate.tenant), look).await.expect("known");
-    assert_eq!(kept.as_deref(), Some(name));
+    let query = vault::Query::Names { people: vec![person] };
+    let kept = gate.house.query::<vault::Vault>(Key::Vault(gate.tenant), query).await;
+    let vault::Answer::Names(kept) = kept.expect("known") else { unreachable!() };
+    assert_eq!(kept[0].name, name);
     say(&mut guest.ws, &ToNode::Ack { frames: 1 }).await;
 }

@@ -260,7 +260,7 @@ async fn an_administrator_neither_joins_nor_reads() {
     let (gate, person) = (stage.gate(), PersonId::from_u128(77));
     let name = vault::Input::Name { person, role: Role::Administrator, name: "Admin".into() };
     let node = Caller::node(gate.tenant);
-    gate.house.vaults.ask(Key::Vault(gate.tenant), node, name).await.expect("named");
+    gate.house.ask::<vault::Vault>(Key::Vault(gate.tenant), node, name).await.expect("named");
     let browser = stage.born(gate.tenant, person, Role::Administrator).await;
     let mut admin = browser.socket().await;
     let (mut expert, guest) = met(&stage).await;

@@ -7,6 +7,7 @@ use super::{
 use actors::{
     effect::Ask,
     house::{House, Options, no_media},
+    road::alone,
     tenant, vault,
 };
 use node::{
@@ -199,13 +200,14 @@ async fn an_expired_link_opens_nothing_and_ends_its_sessions() {
         let ledger = LedgerOptions { segment_bytes: 1 << 20, ..LedgerOptions::new(journals) };
         let ledger = Ledger::open(ledger).expect("the node let go of its journals");
         let (clock, media) = (Arc::new(move || ago), no_media());
-        let options = Options { ledger: ledger.clone(), clock, media, awake_max: 10 };
+        let (journals, road) = (ledger.clone(), alone());
+        let options = Options { ledger: journals, clock, media, road, awake_max: 10 };
         let house = House::open(options).await.expect("a house");
         let by = Caller { tenant, person: lead, session: SessionId::default(), role: Role::Expert };
         let command = TenantCommand::Invite { case, life: Span::from_secs(3600) };
         let customer = PersonId::default();
         let input = tenant::Input::Command { command, case, link, customer };
-        house.tenants.ask(Key::Tenant(tenant), by, input).await.expect("invited");
+        house.ask::<tenant::Tenant>(Key::Tenant(tenant), by, input).await.expect("invited");
         house.stop();
         ledger.close();
     };
@@ -225,7 +227,7 @@ async fn elsewhere(stage: &Stage) -> CaseId {
     let (case, lead) = (CaseId::from_u128(99), PersonId::from_u128(98));
     let node = Caller::node(tenant);
     let name = vault::Input::Name { person: lead, role: Role::Expert, name: "Fremd".into() };
-    gate.house.vaults.ask(Key::Vault(tenant), node, name).await.expect("named");
+    gate.house.ask::<vault::Vault>(Key::Vault(tenant), node, name).await.expect("named");
     let people = vec![lead];
     gate.house.deliver(Ask::OpenRoom { case, lead, tenant }).await.expect("a room");
     gate.house.deliver(Ask::OpenConversation { case, people, tenant }).await.expect("a chat");

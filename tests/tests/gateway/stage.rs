@@ -106,10 +106,12 @@ impl Stage {
 
     async fn known(&self, login: &str) -> Browser {
         let gate = self.gate();
-        let login = login.to_string();
-        let look = move |vault: &vault::Vault| vault.enrolled(&login);
-        let known = gate.house.vaults.look(Key::Vault(gate.tenant), look).await;
-        let known = known.expect("the vault answers").expect("the demo enrolled them");
+        let query = vault::Query::Enrolled { login: login.to_string() };
+        let known = gate.house.query::<vault::Vault>(Key::Vault(gate.tenant), query).await;
+        let vault::Answer::Enrolled(known) = known.expect("the vault answers") else {
+            unreachable!("another answer than asked for")
+        };
+        let known = known.expect("the demo enrolled them");
         self.born(gate.tenant, known.person, known.role).await
     }
 
@@ -129,8 +131,10 @@ impl Stage {
         let gate = self.gate();
         let session = SessionId::new(now(), chance());
         let input = session::Input::Open { person, role, origin: Origin::SignIn {}, until };
-        let born =
-            gate.house.sessions.ask(Key::Session(session), Caller::node(tenant), input).await;
+        let born = gate
+            .house
+            .ask::<session::Session>(Key::Session(session), Caller::node(tenant), input)
+            .await;
         born.expect("a session is born");
         Browser::with_cookie(&self.site, &gate.secrets.cookie(tenant, session))
     }

@@ -1,0 +1,180 @@
+//! The side of the house that actors see: time, effects, and whether they still live here.
+
+use parking_lot::Mutex;
+use protocol::{
+    id::{LinkId, SessionId},
+    key::{Key, SHARDS},
+    peer::PeerRequest,
+    time::Time,
+};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+use tokio::sync::{Notify, broadcast, mpsc};
+
+use super::{House, kind::Kind, kind::by_kind};
+use crate::{
+    calls::Calls,
+    effect::{Ask, Effect},
+    road::{Road, Whose},
+    shell::World,
+};
+
+/// An ask on its way, and the reign in which it was planned.
+pub(super) struct Errand {
+    pub(super) from: Key,
+    pub(super) reign: u64,
+    pub(super) ask: Ask,
+}
+
+/// Ends the sockets of a session that is over.
+type EndSession = Box<dyn Fn(SessionId) + Send + Sync>;
+
+/// What actors see of the house, and what the house knows of its shards.
+pub(super) struct Roof {
+    pub(super) clock: Arc<dyn Fn() -> Time + Send + Sync>,
+    pub(super) calls: Arc<dyn Calls>,
+    pub(super) road: Arc<dyn Road>,
+    pub(super) bags: Vec<mpsc::Sender<Errand>>,
+    pub(super) cuts: broadcast::Sender<LinkId>,
+    pub(super) end_session: OnceLock<EndSession>,
+    pub(super) house: OnceLock<Weak<House>>,
+    shards: Vec<Rule>,
+    pub(super) due: Mutex<Due>,
+    pub(super) bell: Notify,
+    pub(super) stopped: AtomicBool,
+}
+
+/// This node's rule over one shard.
+#[derive(Default)]
+struct Rule {
+    reign: AtomicU64,
+    serves: AtomicBool,
+}
+
+/// What changed and was not looked after yet.
+#[derive(Default)]
+pub(super) struct Due {
+    /// Shards that came, went, or came back.
+    pub(super) shards: BTreeSet<u16>,
+    /// Nodes to which the line broke.
+    pub(super) lines: BTreeSet<u64>,
+    /// Something moved somewhere.
+    pub(super) moved: bool,
+}
+
+impl Roof {
+    pub(super) fn new(
+        (clock, calls, road): (Arc<dyn Fn() -> Time + Send + Sync>, Arc<dyn Calls>, Arc<dyn Road>),
+        bags: Vec<mpsc::Sender<Errand>>,
+        cuts: broadcast::Sender<LinkId>,
+    ) -> Arc<Self> {
+        let serves = |shard| AtomicBool::new(road.whose(shard) == Whose::Here);
+        let shards = (0..SHARDS).map(|it| Rule { serves: serves(it), ..Rule::default() }).collect();
+        Arc::new(Self {
+            clock,
+            calls,
+            road,
+            bags,
+            cuts,
+            end_session: OnceLock::new(),
+            house: OnceLock::new(),
+            shards,
+            due: Mutex::default(),
+            bell: Notify::new(),
+            stopped: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn reign_over(&self, shard: u16) -> u64 {
+        self.shards.get(usize::from(shard)).map_or(0, |it| it.reign.load(Ordering::Acquire))
+    }
+
+    /// This node begins to serve a shard, or ends. Never blocks.
+    pub(super) fn serves(&self, shard: u16, serves: bool) {
+        let Some(rule) = self.shards.get(usize::from(shard)) else { return };
+        if rule.serves.swap(serves, Ordering::AcqRel) == serves {
+            return;
+        }
+        if !serves {
+            rule.reign.fetch_add(1, Ordering::AcqRel);
+        }
+        self.ring(|due| due.shards.extend([shard]));
+    }
+
+    /// Notes what changed; the house looks after it.
+    pub(super) fn ring(&self, note: impl FnOnce(&mut Due)) {
+        note(&mut self.due.lock());
+        self.bell.notify_one();
+    }
+
+    /// Ends every socket of this node that came through a link.
+    pub(super) fn cut_link(&self, link: LinkId) {
+        let _ = self.cuts.send(link); // nobody connected is nobody to cut
+    }
+
+    /// Ends every socket of this node of a session.
+    pub(super) fn cut_session(&self, session: SessionId) {
+        if let Some(end) = self.end_session.get() {
+            end(session);
+        }
+    }
+}
+
+impl World for Roof {
+    fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    fn perform(&self, from: Key, effect: Effect) -> bool {
+        match effect {
+            Effect::Ask(ask) => {
+                let bag = usize::from(ask.to().shard()) % self.bags.len();
+                let reign = self.reign(from);
+                self.bags[bag].try_send(Errand { from, reign, ask }).is_ok()
+            }
+            Effect::Media(room, order) => {
+                self.calls.order(room, order);
+                true
+            }
+            Effect::Cut(link) => {
+                self.cut_link(link);
+                if let Some(house) = self.house.get().and_then(Weak::upgrade) {
+                    house.announce(&PeerRequest::CutLink(link));
+                }
+                true
+            }
+        }
+    }
+
+    fn slept(&self, key: Key) {
+        let Some(house) = self.house.get().and_then(Weak::upgrade) else { return };
+        by_kind!(key, M => M::cast(&house).slept(key));
+    }
+
+    fn here(&self, key: Key) -> bool {
+        self.road.whose(key.shard()) == Whose::Here
+    }
+
+    fn readable(&self, key: Key) -> bool {
+        self.road.readable(key.shard())
+    }
+
+    fn reign(&self, key: Key) -> u64 {
+        self.reign_over(key.shard())
+    }
+
+    fn lost(&self, key: Key) {
+        let shard = key.shard();
+        // A new reign even if this node serves the shard again by now: what was not kept is not
+        // known to the next life, and nobody of the old one may go on.
+        if let Some(rule) = self.shards.get(usize::from(shard)) {
+            rule.reign.fetch_add(1, Ordering::AcqRel);
+        }
+        self.ring(|due| due.shards.extend([shard]));
+    }
+}

@@ -1,0 +1,234 @@
+//! Watching an actor wherever it lives, and going on watching when it moves.
+
+use protocol::{
+    frame::{Fault, Refusal, ToBrowser},
+    id::Seq,
+    key::Key,
+    media::MediaSignal,
+    peer::{PeerNo, PeerRequest, Told},
+};
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    House,
+    interests::{Held, Left, Wanted},
+    kind::{Kind, by_kind},
+    patience::Patience,
+};
+use crate::{
+    handle::{No, Watch},
+    part::Part,
+    road::Whose,
+    shell::{World, pack},
+};
+
+/// How long a view may take after its watch was taken in, before the watch is tried anew.
+const SHOWN_IN: Duration = Duration::from_secs(5);
+/// How often something is said to another node that does not hear.
+const INSIST: usize = 5;
+
+impl House {
+    /// Shows an actor's view and tells what follows, until [`Self::unwatch`], wherever the actor
+    /// lives and however often it moves.
+    ///
+    /// # Errors
+    /// `Refused` when this caller may not see it; then nothing was shown.
+    pub async fn watch(self: &Arc<Self>, key: Key, watch: Watch, after: Seq) -> Result<(), No> {
+        let Watch { id, by, outbox } = watch;
+        self.interests.lock().add(id, key, by, outbox, after);
+        let (first, shown) = oneshot::channel();
+        // A task of its own: a socket that ends in the middle must not leave half a watch behind.
+        tokio::spawn(seek(Arc::downgrade(self), id, Some(first)));
+        shown.await.unwrap_or(Err(No::Faulted(Fault::Restarted)))
+    }
+
+    /// Tells no more.
+    pub fn unwatch(self: &Arc<Self>, _key: Key, id: u64) {
+        let left = self.interests.lock().remove(id);
+        self.tidy(left);
+    }
+
+    /// How many watches this node's sockets have.
+    pub fn watches(&self) -> usize {
+        self.interests.lock().len()
+    }
+
+    /// How many watches other nodes hold here.
+    pub fn guests(&self) -> usize {
+        self.guests.len()
+    }
+
+    /// Takes what another node tells the sockets of this one. Never blocks.
+    pub fn told(self: &Arc<Self>, from: u64, told: Told) {
+        let lost = self.interests.lock().told(from, told);
+        self.lose(lost.missed, true);
+        self.lose(lost.dismissed, false);
+    }
+
+    /// The link to a node broke, in either direction. Never blocks.
+    pub fn line_lost(self: &Arc<Self>, node: u64) {
+        self.guests.cut(node);
+        let lost = self.interests.lock().line_lost(node);
+        self.lose(lost, false);
+    }
+
+    /// Looks for every watch that is held where its actor no longer lives.
+    pub(super) fn stray(self: &Arc<Self>) {
+        let road = &self.roof.road;
+        let strays = |key: Key, held| match held {
+            Held::Nowhere => false, // looked for already
+            Held::Here { reign } => reign != self.roof.reign(key) || !self.roof.here(key),
+            Held::There { node } => {
+                !matches!(road.whose(key.shard()), Whose::There { node: now, .. } if now == node)
+            }
+        };
+        let lost = self.interests.lock().strayed(strays);
+        self.lose(lost, false);
+    }
+
+    /// Loses the places of these watches; `held` when the other node may still hold them.
+    fn lose(self: &Arc<Self>, lost: Vec<u64>, held: bool) {
+        for id in lost {
+            let mut left = self.interests.lock().lose(id);
+            left.there = left.there.filter(|_| held);
+            self.tidy(left);
+        }
+    }
+
+    /// Clears away what a lost place leaves behind, and looks for another.
+    fn tidy(self: &Arc<Self>, left: Left) {
+        if let Some((key, local)) = left.here {
+            self.depart(key, local);
+        }
+        if let Some((node, key, watch)) = left.there {
+            self.insist(node, PeerRequest::Unwatch { key, watch });
+        }
+        if let Some((Key::Room(room), outbox)) = left.call {
+            // Whoever carried the call is out of reach or no longer serves the room.
+            outbox.push(pack(&ToBrowser::Signal { room, signal: MediaSignal::Gone {} }));
+        }
+        if let Some(id) = left.seek {
+            tokio::spawn(seek(Arc::downgrade(self), id, None));
+        }
+    }
+
+    /// Says something to another node until it heard it, within bounds.
+    pub(super) fn insist(&self, node: u64, request: PeerRequest) {
+        let road = self.roof.road.clone();
+        tokio::spawn(async move {
+            let mut patience = Patience::new(&road);
+            for _ in 0..INSIST {
+                match road.ask(node, request.clone()).await {
+                    Err(PeerNo::Faulted(_)) if patience.wait().await => {}
+                    _ => return,
+                }
+            }
+        });
+    }
+
+    /// Tries to find a place for a watch.
+    async fn place(self: &Arc<Self>, id: u64, wanted: &Wanted) -> Result<(), No> {
+        let (key, at) = (wanted.key, (id, wanted.turn));
+        let reign = self.roof.reign(key);
+        match self.roof.road.whose(key.shard()) {
+            Whose::Here => {
+                let local = self.watch_id();
+                let tapped = self.interests.lock().try_here(at, local, reign);
+                let Some(outbox) = tapped else { return Err(No::Away) };
+                let watch = Watch { id: local, by: wanted.by, outbox };
+                let after = wanted.after;
+                let shown = by_kind!(key, M => M::cast(self).watch(key, watch, after).await);
+                self.judged(key, reign, shown)?;
+                if !self.interests.lock().holds(at) {
+                    self.depart(key, local); // lost while it was under way
+                }
+                if let Key::Room(room) = key {
+                    self.roof.calls.joined(room, wanted.by.session, &wanted.outbox);
+                }
+                Ok(())
+            }
+            Whose::There { node, .. } => {
+                let watch = self.watch_id();
+                let (told, mut shown) = oneshot::channel();
+                if !self.interests.lock().try_there(at, node, watch, told) {
+                    return Err(No::Away);
+                }
+                let (by, after) = (wanted.by, wanted.after);
+                let request = PeerRequest::Watch { key, watch, by, after };
+                let asked = async {
+                    self.asked_there(key, node, request).await?;
+                    tokio::time::sleep(SHOWN_IN).await;
+                    Err(No::Away) // taken in, and the view was lost on the way
+                };
+                tokio::select! {
+                    no = asked => no,
+                    told = &mut shown => told.map_err(|_| No::Away),
+                }
+            }
+            Whose::Nobody => Err(No::Away),
+        }
+    }
+
+    /// A watch that was shown before is refused now.
+    fn not_shown(&self, wanted: &Wanted, refusal: Refusal) {
+        let topic = by_kind!(wanted.key, M => <M as Part>::topic(wanted.key));
+        if let Some(topic) = topic {
+            wanted.outbox.push(pack(&ToBrowser::NotShown { topic, refusal }));
+        }
+    }
+}
+
+/// Looks for a place for a watch until it has one or nobody is interested any more. `first` waits
+/// for the first view, and not for ever.
+async fn seek(house: Weak<House>, id: u64, mut first: Option<oneshot::Sender<Result<(), No>>>) {
+    let mut patience = None;
+    loop {
+        let Some(it) = house.upgrade().filter(|it| !it.roof.stopped.load(Ordering::Relaxed)) else {
+            return;
+        };
+        let Some(wanted) = it.interests.lock().wanted(id) else { return };
+        let turn = it.turns.acquire().await; // so many at a time, when a whole node is lost
+        let placed = it.place(id, &wanted).await;
+        drop(turn);
+        let patience = patience.get_or_insert_with(|| Patience::new(&it.roof.road));
+        let no = match placed {
+            Ok(()) => {
+                if let Some(first) = first.take() {
+                    drop(first.send(Ok(())));
+                }
+                if it.interests.lock().settled(id, wanted.turn) {
+                    return;
+                }
+                continue;
+            }
+            Err(no) => no,
+        };
+        let left = it.interests.lock().lose(id);
+        it.tidy(left);
+        let over = match (&no, &mut first) {
+            (No::Refused(_), _) => true,
+            (No::Away, Some(_)) => !patience.wait().await,
+            (_, Some(_)) => true,
+            (_, None) => {
+                drop(it); // not kept alive by who waits
+                patience.wait_on().await;
+                continue;
+            }
+        };
+        if over {
+            let left = it.interests.lock().remove(id);
+            it.tidy(left);
+            match (first, no) {
+                (Some(first), No::Away) => drop(first.send(Err(No::Faulted(Fault::Restarted)))),
+                (Some(first), no) => drop(first.send(Err(no))),
+                (None, No::Refused(refusal)) => it.not_shown(&wanted, refusal),
+                (None, _) => {}
+            }
+            return;
+        }
+    }
+}
