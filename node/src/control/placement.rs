@@ -1,15 +1,42 @@
-//! The rule of placement, pure: where the copies of each shard should be.
+//! The rule of placement, pure: where the two copies of each shard should be.
+//!
+//! [`plan`] looks at the map and at who answers, and says which wants to change. A want is one step
+//! that the shard's primary can take by itself: add or replace the second copy, or hand over to the
+//! second copy that is there. What takes several steps (a node is emptied, a shard moves away from
+//! both nodes) comes about over several plans.
+//!
+//! # Invariants
+//! - **B1** The same map, members and rules make the same plan.
+//! - **B2** A want names members with data that stay, answer and stand in an allowed country; who
+//!   hands over is exempt, for it is what makes it leave.
+//! - **B3** The two copies stand at different sites whenever there is such a place.
+//! - **B4** A shard is handed over only to a second copy that is there.
+//! - **B5** At most `moves_max` moves are under way, and `rebuilds_max` new copies per node. A
+//!   shard with one copy left gets its spare before anything else moves (rule R6).
+//! - **B6** A move makes the most loaded less loaded than before, and nobody as loaded as it was: so
+//!   plans come to an end, and a new node is given no more than its share.
+
 use std::collections::BTreeSet;
-use protocol::cluster::{Map, Wanted};
+
+use protocol::cluster::{Map, Member, Wanted};
+
+mod moves;
+mod scene;
+#[cfg(test)]
+mod tests;
+
+use moves::Moves;
+use scene::Scene;
 
 /// What placement must obey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// Countries in which content may lie, as ISO 3166 codes.
+    /// Countries in which content may lie, as ISO 3166 codes; in others nothing is placed.
     pub countries: BTreeSet<String>,
     /// Members that came back only now: they keep what they have and are given nothing more.
     pub unsettled: BTreeSet<u64>,
-    /// Copies being made, and shards being handed over, at a time in the whole cluster.
+    /// Moves under way at a time in the whole cluster: copies that are replaced for balance or for
+    /// a node that leaves, and shards that are handed over.
     pub moves_max: usize,
     /// Copies being made onto one node at a time.
     pub rebuilds_max: usize,
@@ -26,7 +53,53 @@ impl Default for Rules {
     }
 }
 
-/// What to change.
-pub fn plan(_map: &Map, _alive: &BTreeSet<u64>, _rules: &Rules) -> Vec<(u16, Option<Wanted>)> {
-    Vec::new()
+impl Rules {
+    /// Whether content may lie where this member stands.
+    pub fn allow(&self, member: &Member) -> bool {
+        self.countries.contains(&member.labels.country)
+    }
+}
+
+/// The wants to change, by shard; empty when everything is as it should be, or under way.
+pub fn plan(map: &Map, alive: &BTreeSet<u64>, rules: &Rules) -> Vec<(u16, Option<Wanted>)> {
+    let scene = Scene::new(map, alive, rules);
+    let mut moves = Moves::new(map, &scene, rules);
+    moves.keep_what_is_under_way();
+    moves.give_spares();
+    moves.empty_who_leaves();
+    moves.part_same_sites();
+    moves.balance_primaries();
+    moves.balance_copies();
+    moves.changes()
+}
+
+/// Why members are given nothing, and what cannot be placed, in sentences for an operator.
+pub fn words(map: &Map, alive: &BTreeSet<u64>, rules: &Rules) -> Vec<String> {
+    let scene = Scene::new(map, alive, rules);
+    let mut words = Vec::new();
+    let allowed: Vec<&str> = rules.countries.iter().map(String::as_str).collect();
+    for member in map.members.values() {
+        let (name, number) = (&member.labels.name, member.key.number);
+        let data = member.purpose == protocol::cluster::Purpose::Data;
+        if data && !rules.allow(member) {
+            words.push(format!(
+                "{name} (member {number}) stands in {:?}; content may lie in {} only, so it is \
+                 given nothing. Allow the country or remove the member.",
+                member.labels.country,
+                allowed.join(", ")
+            ));
+        }
+        if member.draining && !storage::control::holds(map, member.key) {
+            words.push(format!("{name} (member {number}) is empty; it can be removed."));
+        }
+    }
+    let alone = map.places.iter().filter(|place| place.config.twin.is_none()).count();
+    if alone > 0 && scene.takers() < 2 {
+        words.push(format!(
+            "{alone} of {} shards have one copy, and no other node may take a second: add a node \
+             in an allowed country.",
+            map.places.len()
+        ));
+    }
+    words
 }
