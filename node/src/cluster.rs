@@ -5,5 +5,12 @@
 
 pub mod admin;
 pub mod clock;
+pub mod content;
+pub mod desk;
+pub mod holder;
 pub mod identity;
 pub mod join;
+pub mod membership;
+pub mod pump;
+pub mod sight;
+pub mod ways;

@@ -3,11 +3,19 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::operator::Overview;
-use std::path::PathBuf;
+use protocol::{cluster::Purpose, codec, id::NodeId};
+use std::{fs, path::PathBuf};
 
 use crate::{
-    cluster::admin::{Order, order},
+    cluster::{
+        admin::{Order, order},
+        identity,
+        join::{self, Token},
+        membership::{self, Newcomer},
+    },
     config::Config,
+    node::{origins, remembered},
+    swarm::{Identity as PeerKey, knock},
 };
 
 mod print;
@@ -110,9 +118,8 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             let invited = order(&data, &Order::Invite { minutes, witness }).await?;
             let token = invited["token"].as_str().context("an invitation has a token")?;
             println!("{token}");
-            let more = if witness { " --witness" } else { "" };
             eprintln!("Good once, for {minutes} minutes. On the new machine:");
-            eprintln!("  konsil join{more} TOKEN --config FILE");
+            eprintln!("  konsil join TOKEN --config FILE");
         }
         ClusterCommand::Drain { node, undo } => {
             order(&data, &Order::Drain { node: node.clone(), on: !undo }).await?;
@@ -148,5 +155,46 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             println!("{}", page["link"].as_str().context("a page has a link")?);
         }
     }
+    Ok(())
+}
+
+/// Makes this machine a member: knocks, and writes down what it is given.
+///
+/// # Errors
+/// In words: what is missing in the configuration, or what the cluster said.
+pub async fn join(token: &str, config: &Config) -> Result<()> {
+    let token = Token::read(token)?;
+    let data = &config.storage.data;
+    if config.cluster.listen.is_none() {
+        bail!(
+            "set cluster.listen in the configuration: the address and port at which the other \
+             nodes reach this one (`konsil config` explains it)"
+        );
+    }
+    fs::create_dir_all(data).with_context(|| data.display().to_string())?;
+    if let Some(known) = identity::read(data)? {
+        bail!("{} is node {} of a cluster already", data.display(), known.key.number);
+    }
+    let purpose = token.purpose;
+    let key = PeerKey::open(data)?;
+    let me = Newcomer {
+        id: remembered(data, "node", NodeId::new)?,
+        purpose,
+        web: match purpose {
+            Purpose::Data => origins(config, config.listen.web),
+            Purpose::Witness => Vec::new(),
+        },
+    };
+    let storage = identity::name_disk(data)?;
+    let candidate = membership::candidate(config, &me, storage, &key, None);
+    let request = codec::encode(&join::Knock { secret: token.secret, candidate });
+    let answer = knock(&key, &token.peer, &token.addresses, request).await?;
+    let welcome = codec::decode::<join::Welcome, { 1024 * 1024 }>(&answer)?;
+    let settled = join::settle(data, &welcome)?;
+    println!(
+        "This machine is node {} of the cluster. Start it: konsil {} --config FILE",
+        settled.key.number,
+        if purpose == Purpose::Witness { "witness" } else { "node" }
+    );
     Ok(())
 }

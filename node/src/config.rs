@@ -120,8 +120,8 @@ knobs! {
         country: String = "DE".into(),
         /// The building or room; the two copies of everything stand in different ones.
         site: String = String::new(),
-        /// Countries in which data may be placed, as two letters. Empty: everywhere.
-        countries: Vec<String> = Vec::new(),
+        /// Countries in which data may be placed, as two letters each.
+        countries: Vec<String> = vec!["DE".into()],
         /// Further addresses (multiaddresses) at which members may be found.
         seeds: Vec<String> = Vec::new(),
         /// Serve other nodes as the place where they find each other.
@@ -250,6 +250,10 @@ impl Cluster {
         if !(4 * self.beat_ms..=60_000).contains(&self.silence_ms) {
             let remedy = "choose four beats at least, 60000 at most";
             return no("cluster.silence_ms", self.silence_ms.to_string(), remedy);
+        }
+        if self.countries.is_empty() {
+            let remedy = "name at least the country of this node";
+            return no("cluster.countries", "empty".into(), remedy);
         }
         let country = |it: &&String| it.len() != 2 || !it.bytes().all(|l| l.is_ascii_uppercase());
         if let Some(bad) = self.countries.iter().chain([&self.country]).find(country) {

@@ -19,7 +19,6 @@ use std::{fs, io, path::Path};
 
 use crate::{
     gateway::{Gate, auth},
-    node::Node,
     secrets::{chance, write_private},
 };
 
@@ -50,13 +49,13 @@ pub struct Demo {
 ///
 /// # Errors
 /// When the data folder or an actor says no.
-pub async fn prepare(node: &Node, data: &Path) -> io::Result<Demo> {
+pub async fn prepare(gate: &Gate, url: &str, data: &Path) -> io::Result<Demo> {
     let path = data.join("demo.json");
     let before = read(&path)?;
-    let url = format!("https://localhost:{}", node.address.port());
+    let url = url.to_owned();
     let password = before.as_ref().map_or_else(new_password, |demo| demo.password.clone());
-    let lead = people(&node.gate, &password, before.is_none()).await?;
-    let (case, guest) = first_case(&node.gate, lead).await?;
+    let lead = people(gate, &password, before.is_none()).await?;
+    let (case, guest) = first_case(gate, lead).await?;
     let guest = format!("{url}{guest}");
     let demo = Demo { url, login: EXPERTS[0].0.into(), password, case, guest };
     if before.is_some() {

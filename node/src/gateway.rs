@@ -34,6 +34,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     calls::Calls,
+    cluster::content::Contents,
     config::Limits,
     metrics::{Metrics, Sources},
     secrets::Secrets,
@@ -71,6 +72,8 @@ pub struct Gate {
     pub open_sockets: Arc<AtomicUsize>,
     /// Turns true when the node goes down.
     pub stopping: watch::Receiver<bool>,
+    /// Files' contents, wherever they lie.
+    pub contents: Arc<Contents>,
     /// Where browsers reach the nodes that serve, as origins; for a lone node its own, or none.
     pub nodes: watch::Receiver<Arc<Vec<String>>>,
     /// Turns true when this node is relieved: browsers go elsewhere, without haste.

@@ -19,3 +19,4 @@ pub mod secrets;
 pub mod serve;
 pub mod swarm;
 pub mod tls;
+pub mod witness;

@@ -2,12 +2,19 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use node::{config::Config, dev, doctor, node::Node};
+use node::{
+    commands::{self, ClusterCommand, Where},
+    config::Config,
+    dev, doctor,
+    node::Node,
+    witness::Witness,
+};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::ExitCode,
 };
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 /// Consultations that keep working when a machine dies.
@@ -26,15 +33,42 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Starts a node on this machine with a demo tenant, and says how to get in.
+    /// Starts a witness: it votes about who serves what and holds no data. With one, two machines
+    /// with data survive the loss of either.
+    Witness {
+        /// The configuration; only `cluster` and `storage.data` matter.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Makes this machine a node or a witness of a cluster, whichever the token is for; then start
+    /// it with `konsil node` or `konsil witness`.
+    Join {
+        /// What `konsil cluster invite` printed.
+        token: String,
+        /// The configuration of the new node.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Looks after a cluster.
+    Cluster {
+        #[command(flatten)]
+        place: Where,
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
+    /// Starts nodes on this machine with a demo tenant, and says how to get in.
     Dev {
-        /// Where its data lies.
+        /// Where their data lies.
         #[arg(long, default_value = "data")]
         data: PathBuf,
-        /// The port for web (TCP) and for voice and video (UDP).
+        /// The first node's port for web (TCP) and for voice and video (UDP); the others follow.
         #[arg(long, default_value_t = 8443)]
         port: u16,
-        /// Further settings; data, port and addresses are taken from the arguments.
+        /// How many nodes; with one it runs in this very process.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=9))]
+        nodes: u16,
+        /// Further settings of a single node; data, port and addresses are taken from the
+        /// arguments.
         #[arg(long)]
         config: Option<PathBuf>,
     },
@@ -75,7 +109,23 @@ async fn run() -> Result<()> {
     }
     match arguments.command {
         Command::Node { config } => serve(Config::read(config.as_deref())?, false).await,
-        Command::Dev { data, port, config } => {
+        Command::Witness { config } => {
+            let witness = Witness::start(Config::read(config.as_deref())?).await;
+            let witness = witness.context("the witness cannot start")?;
+            tracing::info!("the witness is ready");
+            let fatal = witness.fatal();
+            let ended = ended(fatal).await;
+            witness.stop().await;
+            ended
+        }
+        Command::Join { token, config } => {
+            commands::join(&token, &Config::read(config.as_deref())?).await
+        }
+        Command::Cluster { place, command } => commands::cluster(&place, command).await,
+        Command::Dev { data, port, nodes, config: None } if nodes > 1 => {
+            dev::nodes::run(&data, port, nodes, stop_asked()).await
+        }
+        Command::Dev { data, port, config, .. } => {
             let mut config = Config::read(config.as_deref())?;
             let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
             config.storage.data = data;
@@ -104,15 +154,31 @@ async fn serve(config: Config, demo: bool) -> Result<()> {
     let data = config.storage.data.clone();
     let node = Node::start(config).await.context("the node cannot start")?;
     if demo {
-        let demo = dev::prepare(&node, &data).await?;
+        let url = format!("https://localhost:{}", node.address.port());
+        let demo = dev::prepare(&node.gate, &url, &data).await?;
         println!("{}", dev::frame(&demo, &data));
     } else {
         tracing::info!(address = %node.address, "the node is ready");
     }
-    stop_asked().await?;
+    let fatal = node.fatal();
+    let ended = ended(fatal).await;
     println!("Stopping; nothing acknowledged is lost.");
     node.stop().await;
-    Ok(())
+    ended
+}
+
+/// Waits until somebody wants the process to end, or until it must not go on.
+async fn ended(mut fatal: watch::Receiver<Option<String>>) -> Result<()> {
+    let must = async {
+        match fatal.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        asked = stop_asked() => asked,
+        why = must => bail!(why),
+    }
 }
 
 /// Waits for Ctrl-C or for the service manager.

@@ -8,11 +8,12 @@
 
 use actors::{
     house::{House, Options as HouseOptions},
-    road,
     supervisor::NoParent,
 };
 use protocol::{
+    cluster::Purpose,
     id::{NodeId, TenantId},
+    peer::NodeStatus,
     time::Time,
 };
 use std::{
@@ -26,7 +27,7 @@ use std::{
 use storage::{
     fault::StorageFault,
     files::Files,
-    ledger::{Engine, Ledger, Options as LedgerOptions},
+    ledger::{Engine, Options as LedgerOptions},
 };
 use tokio::{
     net::TcpListener,
@@ -36,19 +37,23 @@ use tokio::{
 
 use crate::{
     calls::Calls,
-    config::{Config, EngineName},
-    gateway::{
-        self, Gate,
-        guard::Guards,
-        operator::{Desk, lone::Lone},
-        socket::PerSession,
+    cluster::{
+        admin,
+        desk::Tell,
+        holder::Holder,
+        membership::{self, MemberFault, Membership, Newcomer},
+        sight::Sight,
     },
+    config::{Config, EngineName},
+    gateway::{self, Gate, guard::Guards, operator::Desk, socket::PerSession},
     media::{MediaConfig, MediaLoop},
     metrics::Metrics,
     secrets::{Secrets, chance, write_private},
     serve::{self, Listener},
     tls::{self, TlsFault},
 };
+
+mod wiring;
 
 /// How often idle actors are put to sleep and quiet addresses forgotten.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -84,6 +89,9 @@ pub enum StartFault {
         /// Why.
         reason: io::Error,
     },
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] MemberFault),
     /// The actors.
     #[error(transparent)]
     Actors(#[from] NoParent),
@@ -98,67 +106,82 @@ pub struct Node {
     pub gate: Arc<Gate>,
     /// Where browsers connect.
     pub address: SocketAddr,
+    /// This node in its cluster.
+    pub member: Arc<Membership>,
+    /// What it holds.
+    pub holder: Arc<Holder>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     media: MediaLoop,
 }
 
 impl Node {
-    /// Opens the data, starts the actors, the media loop and the listener.
+    /// Opens the data, takes part in the cluster, starts the actors, the media loop and the
+    /// listener.
     ///
     /// # Errors
     /// In words that say what to do.
     pub async fn start(config: Config) -> Result<Self, StartFault> {
         let data = config.storage.data.clone();
         fs::create_dir_all(&data).map_err(|it| disk(&data, it))?;
-        let ledger = open_ledger(&config).await?;
         let files = Files::open(&data.join("files"))?;
         let secrets = Secrets::open(&data).map_err(|it| disk(&data.join("signing.key"), it))?;
         let tenant = remembered(&data, "tenant", TenantId::new)?;
         let node = remembered(&data, "node", NodeId::new)?;
         let tls = tls::server(&config.tls, &data)?;
+        let port = |address, what| move |reason| StartFault::Port { address, what, reason };
+        let web = config.listen.web;
+        let tcp = TcpListener::bind(web).await.map_err(port(web, "web, TCP"))?;
+        let address = tcp.local_addr().map_err(port(web, "web, TCP"))?;
+
+        let me = Newcomer { id: node, purpose: Purpose::Data, web: origins(&config, address) };
+        let member = Arc::new(Membership::open(&config, &me).await?);
+        let options = ledger_options(&config);
+        let holder = Holder::open(options, &config.cluster, &member, files.clone()).await?;
+        let holder = Arc::new(holder);
 
         // The media loop reports to calls, and calls order the media loop: a cell breaks the knot.
         let told: Arc<OnceLock<Arc<Calls>>> = Arc::default();
         let heard = told.clone();
-        let port = |address, what| move |reason| StartFault::Port { address, what, reason };
-        let address = config.listen.media;
+        let voice = config.listen.media;
         let media = MediaLoop::start(media_config(&config), move |event| {
             if let Some(calls) = heard.get() {
                 calls.heard(event);
             }
         })
-        .map_err(port(address, "voice and video, UDP"))?;
+        .map_err(port(voice, "voice and video, UDP"))?;
         let calls = Arc::new(Calls::new(media.handle()));
         drop(told.set(calls.clone()));
 
         let house = House::open(HouseOptions {
-            ledger,
+            ledger: holder.ledger.clone(),
             clock: Arc::new(now),
             media: calls.clone(),
-            road: road::alone(),
             awake_max: config.limits.actors_awake,
+            road: Arc::new(holder.way(&member)),
         })
         .await?;
+        let desk = member.desk.data.get().expect("the holder put it there");
+        assert!(desk.house.set(house.clone()).is_ok(), "a node has one house");
 
         let (stop, stopping) = watch::channel(false);
         let metrics = Arc::new(Metrics::new()?);
         let open_sockets = Arc::new(AtomicUsize::new(0));
-        let (_, nodes) = watch::channel(Arc::new(config.cluster.web.clone()));
-        let (_, moving) = watch::channel(false);
-        let cluster = Arc::new(Lone {
-            node,
-            house: house.clone(),
-            calls: calls.clone(),
-            sockets: open_sockets.clone(),
-        });
+        let own = status_of(&member, &holder, &house, &calls, &open_sockets);
+        assert!(member.desk.status.set(own.clone()).is_ok(), "a node says once how it is");
+        let (control, peers) = (member.control.clone(), member.peers.clone());
+        let door = member.door(&config);
+        let rules = membership::rules(&config);
+        let sight = Sight::new(control, peers, member.links.clone(), own, (door, rules));
+        let (nodes, moving) = wiring::watch_map(&member);
         let gate = Arc::new(Gate {
             house,
             files,
+            contents: holder.contents.clone(),
             calls,
             nodes,
             moving,
-            cluster,
+            cluster: sight.clone(),
             desk: Desk::new(now()),
             secrets,
             tenant,
@@ -172,32 +195,33 @@ impl Node {
             stopping: stopping.clone(),
             limits: config.limits.clone(),
         });
-        let sockets = Arc::downgrade(&gate);
-        gate.house.on_session_cut(move |session| {
-            if let Some(gate) = sockets.upgrade() {
-                gate.sockets.cut(session);
-            }
-        });
-        let address = config.listen.web;
-        let tcp = TcpListener::bind(address).await.map_err(port(address, "web, TCP"))?;
-        let address = tcp.local_addr().map_err(port(address, "web, TCP"))?;
+        wiring::tell_house(&member, &holder, &gate);
         let routes = gateway::routes(gate.clone());
         let limits = config.limits.clone();
         let listener = Listener { tcp, tls, routes, limits, metrics };
+        let orders = wiring::orders(gate.clone(), sight, data.clone());
         let mut tasks = vec![
             tokio::spawn(serve::run(listener, stopping.clone())),
             tokio::spawn(sweep(gate.clone(), stopping.clone())),
+            admin::open(&data, orders, stopping.clone())
+                .map_err(|it| disk(&admin::path(&data), it))?,
         ];
         if let Some(address) = config.listen.metrics {
             let tcp = TcpListener::bind(address).await.map_err(port(address, "metrics, TCP"))?;
             tasks.push(tokio::spawn(figures(tcp, gate.clone(), stopping)));
         }
-        Ok(Self { gate, address, stop, tasks, media })
+        holder.served(&member).await;
+        Ok(Self { gate, address, member, holder, stop, tasks, media })
+    }
+
+    /// Why this process must end, once it must: a disk that failed to keep what was written.
+    pub fn fatal(&self) -> watch::Receiver<Option<String>> {
+        self.holder.pump.fatal()
     }
 
     /// Says goodbye to every socket, ends the actors, and closes the journals.
     pub async fn stop(self) {
-        let Self { gate, stop, tasks, media, .. } = self;
+        let Self { gate, member, holder, stop, tasks, media, .. } = self;
         // Nobody listening any more is as good as told.
         let _ = stop.send(true);
         for task in tasks {
@@ -211,8 +235,9 @@ impl Node {
         // A socket that does not take its farewell is not waited for.
         let _ = tokio::time::timeout(GRACE, goodbye).await;
         gate.house.stop();
+        member.close().await;
         let ledger = gate.house.ledger.clone();
-        drop(gate);
+        drop((gate, holder));
         let closed = tokio::task::spawn_blocking(move || {
             drop(media); // says farewell to every call and joins its thread
             ledger.close();
@@ -221,27 +246,54 @@ impl Node {
     }
 }
 
+/// Where browsers reach this node.
+pub(crate) fn origins(config: &Config, address: SocketAddr) -> Vec<String> {
+    if !config.cluster.web.is_empty() {
+        return config.cluster.web.clone();
+    }
+    let name = config.tls.names.first().map_or("localhost", String::as_str);
+    vec![format!("https://{name}:{}", address.port())]
+}
+
+/// How this node is, for the others and for its operator.
+fn status_of(
+    member: &Arc<Membership>,
+    holder: &Arc<Holder>,
+    house: &Arc<House>,
+    calls: &Arc<Calls>,
+    sockets: &Arc<AtomicUsize>,
+) -> Tell {
+    let (control, links) = (member.control.clone(), member.links.clone());
+    let (node, ledger) = (member.identity.key, holder.ledger.clone());
+    let (house, calls) = (Arc::downgrade(house), calls.clone());
+    let sockets = sockets.clone();
+    Arc::new(move || NodeStatus {
+        node,
+        map: control.map().index,
+        leader: *control.leader().borrow(),
+        sockets: sockets.load(std::sync::atomic::Ordering::Relaxed) as u32,
+        calls: calls.len() as u32,
+        rooms: house.upgrade().map_or(0, |house| house.rooms.awake() as u32),
+        reaches: links.borrow().keys().copied().collect(),
+        shards: ledger.shards(),
+    })
+}
+
 /// The node's clock.
 pub fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_ms(since.as_millis() as u64)
 }
 
-async fn open_ledger(config: &Config) -> Result<Ledger, StartFault> {
-    let options = LedgerOptions {
+fn ledger_options(config: &Config) -> LedgerOptions {
+    LedgerOptions {
         engine: match config.storage.engine {
             EngineName::Sled => Engine::Sled,
             EngineName::Redb => Engine::Redb,
         },
         segment_bytes: config.storage.segment_bytes,
         ..LedgerOptions::new(config.storage.data.join("journals"))
-    };
-    let opened = tokio::task::spawn_blocking(move || Ledger::open(options)).await;
-    let opened = opened.map_err(|it| StartFault::Disk {
-        what: "opening the journals".into(),
-        reason: io::Error::other(it.to_string()),
-    })?;
-    Ok(opened?)
+    }
 }
 
 fn media_config(config: &Config) -> MediaConfig {
@@ -254,7 +306,7 @@ fn media_config(config: &Config) -> MediaConfig {
 }
 
 /// An id that is made once and then always the same: it lies in the data folder.
-fn remembered<T: FromStr + ToString>(
+pub(crate) fn remembered<T: FromStr + ToString>(
     data: &Path,
     name: &str,
     make: fn(Time, [u8; 10]) -> T,
@@ -273,7 +325,7 @@ fn remembered<T: FromStr + ToString>(
     }
 }
 
-fn disk(path: &Path, reason: io::Error) -> StartFault {
+pub(crate) fn disk(path: &Path, reason: io::Error) -> StartFault {
     StartFault::Disk { what: path.display().to_string(), reason }
 }
 

@@ -164,6 +164,12 @@ impl Peers {
         }
     }
 
+    /// As [`Self::broke`], for every node that is not up.
+    pub fn broke_but(&self, up: impl Fn(u64) -> bool) {
+        let all: Vec<u64> = self.sides.lock().keys().copied().collect();
+        all.into_iter().filter(|node| !up(*node)).for_each(|node| self.broke(node));
+    }
+
     /// Takes a frame another node sent. Returns when there is room for the next.
     pub async fn heard(self: Arc<Self>, from: u64, class: Class, bytes: Bytes) {
         let frame = match codec::decode::<PeerFrame, PEER_FRAME_BYTES>(&bytes) {

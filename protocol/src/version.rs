@@ -9,3 +9,8 @@ pub const WIRE: u16 = 1;
 ///
 /// - 1: the first.
 pub const STORED: u16 = 1;
+
+/// What nodes speak among themselves. Each number says what changed.
+///
+/// - 1: the first.
+pub const PEER_WIRE: u16 = 1;

@@ -71,7 +71,8 @@ impl Contents {
                 let holders = self.holders(&maps.borrow_and_update(), file);
                 let mut missing = false;
                 for node in holders.into_iter().filter(|it| *it != self.me.number) {
-                    let request = PeerRequest::KeepContent { file, hash: content.hash, len: content.len };
+                    let request =
+                        PeerRequest::KeepContent { file, hash: content.hash, len: content.len };
                     missing |= self.ask(node, request).await.is_err();
                 }
                 if !missing {

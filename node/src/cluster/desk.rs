@@ -14,7 +14,6 @@ use storage::{content::ContentId, fault::StorageFault, journal::JournalId, ledge
 
 use super::{content::Contents, ways::may_ask};
 use crate::{
-    calls::Calls,
     control::Control,
     peers::{Answered, Service},
 };
@@ -39,8 +38,8 @@ pub struct Data {
     pub ledger: Ledger,
     /// Files' contents.
     pub contents: Arc<Contents>,
-    /// The actors and their calls, once they are up.
-    pub upper: OnceLock<(Arc<House>, Arc<Calls>)>,
+    /// The actors, once they are up.
+    pub house: OnceLock<Arc<House>>,
 }
 
 impl Service for Desk {
@@ -82,7 +81,7 @@ impl Service for Desk {
     }
 
     fn told(&self, from: u64, told: Told) {
-        if let Some((house, _)) = self.data.get().and_then(|data| data.upper.get()) {
+        if let Some(house) = self.data.get().and_then(|data| data.house.get()) {
             house.told(from, told);
         }
     }
@@ -93,22 +92,6 @@ impl Desk {
         let gone = || PeerNo::Faulted(Fault::Restarted);
         let data = self.data.get().ok_or_else(gone)?;
         match request {
-            PeerRequest::State { shard, after } | PeerRequest::Backup { shard, after } => {
-                let ledger = data.ledger.clone();
-                let page = blocking(move || ledger.state_page(shard, after)).await?;
-                let (base, page, next) = page;
-                Ok(PeerAnswer::State { base, page, next })
-            }
-            PeerRequest::Sums { shard, after } => {
-                let ledger = data.ledger.clone();
-                let after = after.and_then(|name| JournalId::new(&name).ok());
-                let sums = blocking(move || ledger.sums(shard, after.as_ref(), SUMS)).await?;
-                let sums: Vec<_> = sums
-                    .into_iter()
-                    .map(|(journal, seq, hash)| (journal.as_str().to_owned(), seq, hash))
-                    .collect();
-                Ok(PeerAnswer::Bytes(codec::encode(&sums)))
-            }
             PeerRequest::Content { hash, len, offset } => {
                 data.contents.piece(ContentId { hash, len }, offset).await
             }
@@ -116,14 +99,7 @@ impl Desk {
                 let fetched = data.contents.fetch(from, ContentId { hash, len }).await;
                 fetched.map(|()| PeerAnswer::Done)
             }
-            PeerRequest::Media { room, by, watch, command } => {
-                let (house, calls) = data.upper.get().ok_or_else(gone)?;
-                calls.serve(house, from, room, by, watch, command).await
-            }
-            other => {
-                let (house, _) = data.upper.get().ok_or_else(gone)?;
-                house.serve(from, other).await
-            }
+            other => data.house.get().ok_or_else(gone)?.serve(from, other).await,
         }
     }
 

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn d1_a_number_goes_with_one_disk() {
-        let folder = std::env::temp_dir().join(format!("konsil-identity-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("konsil-member-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder for the test");
         assert_eq!(read(&folder).expect("nothing is fine"), None);
         let storage = name_disk(&folder).expect("named");

@@ -113,6 +113,20 @@ pub struct HouseKeys {
     pub signing: [u8; 32],
 }
 
+impl HouseKeys {
+    /// This node's own, to be shared with a newcomer.
+    ///
+    /// # Errors
+    /// When they are not in the data folder, or are none.
+    pub fn read(data: &Path) -> io::Result<Self> {
+        let tenant = fs::read_to_string(data.join("tenant"))?;
+        let tenant = tenant.trim().parse().map_err(io::Error::other)?;
+        let signing = fs::read(data.join("signing.key"))?;
+        let signing = signing.try_into().map_err(|_| io::Error::other("signing.key is no key"))?;
+        Ok(Self { tenant, signing })
+    }
+}
+
 /// Every member as a newcomer needs it.
 pub fn neighbours(map: &Map) -> Vec<Neighbour> {
     let neighbour = |it: &Member| Neighbour {

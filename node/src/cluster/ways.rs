@@ -1,17 +1,23 @@
 //! Ways to other nodes, as the lower floors and the control plane see them.
 
-use actors::road::{Road, Whose};
+use actors::road::{Later, Road, Whose};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use protocol::{
     cluster::{Map, NodeKey, Purpose},
+    frame::Fault,
     id::Seq,
     peer::{Class, PeerAnswer, PeerNo, PeerRequest},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use storage::{ledger::Ledger, twin::Standing};
 use tokio::sync::watch;
 
+use super::pump::Pump;
 use crate::{
     control::{RaftRoad, RoadFault},
     peers::{Answered, Carrier, Peers},
@@ -26,11 +32,19 @@ const CONTROL: Duration = Duration::from_secs(3);
 const BULK: Duration = Duration::from_secs(20);
 
 /// A swarm that may be missing: a node that is alone has none.
-pub struct Wire(pub Option<Swarm>);
+#[derive(Default)]
+pub struct Wire(OnceLock<Swarm>);
+
+impl Wire {
+    /// From now on frames go there.
+    pub fn attach(&self, swarm: Swarm) {
+        assert!(self.0.set(swarm).is_ok(), "a wire leads to one swarm");
+    }
+}
 
 impl Carrier for Wire {
     fn carry(&self, to: u64, class: Class, frame: Bytes) -> bool {
-        self.0.as_ref().is_some_and(|swarm| swarm.send(to, class, frame).is_ok())
+        self.0.get().is_some_and(|swarm| swarm.send(to, class, frame).is_ok())
     }
 }
 
@@ -61,7 +75,9 @@ impl RaftRoad for RaftWay {
         Box::pin(async move {
             match asked.await {
                 Ok(PeerAnswer::Bytes(bytes)) => Ok(bytes),
-                other => Err(RoadFault(format!("{other:?}"))),
+                // No room, or no way: it never left. Anything else may have arrived.
+                Err(PeerNo::Faulted(Fault::Busy)) => Err(RoadFault::Unsent(to)),
+                _ => Err(RoadFault::Silent(to)),
             }
         })
     }
@@ -83,6 +99,8 @@ pub struct ActorWay {
     pub moves: watch::Receiver<u64>,
     /// What this node holds.
     pub ledger: Ledger,
+    /// Knows how often it ceased to hold it.
+    pub pump: Arc<Pump>,
 }
 
 impl Road for ActorWay {
@@ -99,11 +117,19 @@ impl Road for ActorWay {
         }
     }
 
+    fn readable(&self, shard: u16) -> bool {
+        self.ledger.readable(shard)
+    }
+
+    fn reign(&self, shard: u16) -> u64 {
+        self.pump.reign(shard)
+    }
+
     fn moves(&self) -> watch::Receiver<u64> {
         self.moves.clone()
     }
 
-    fn ask(&self, node: u64, request: PeerRequest) -> BoxFuture<'static, Answered> {
+    fn ask(&self, node: u64, request: PeerRequest) -> Later<Answered> {
         let (class, patience) = manner(&request);
         self.peers.ask(node, class, request, patience)
     }

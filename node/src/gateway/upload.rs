@@ -102,7 +102,7 @@ pub async fn fetch(
         Some(Asked::Beyond) => return Ok(beyond(view.bytes)),
     };
     let content = ContentId { hash: kept.content, len: kept.bytes };
-    let opened = blocking(gate.files.clone(), move |files| files.content(&content)).await?;
+    let opened = gate.contents.open(id, content).await.map_err(|fault| disk(&fault))?;
     Ok(served(&view, opened, range))
 }
 
@@ -180,6 +180,8 @@ async fn keep(
     media_type: String,
 ) -> Result<FileView, Not> {
     let Offered { file: id, name } = offered;
+    // Durable wherever the record will be, before there is a record.
+    gate.contents.spread(id, content).await.map_err(Not::faulted)?;
     let (bytes, content) = (content.len, content.hash);
     let kept = Kept { conversation, name, media_type, bytes, content };
     gate.house.ask::<File>(Key::File(id), by, file::Input::Keep(kept)).await?;
@@ -310,14 +312,6 @@ fn refused(why: FileRefusal) -> Not {
 fn disk(fault: &StorageFault) -> Not {
     tracing::error!(%fault, "an upload was not kept");
     Not::faulted(actors::keeper::fault_of(fault))
-}
-
-async fn blocking<R: Send + 'static>(
-    files: Files,
-    work: impl FnOnce(Files) -> Result<R, StorageFault> + Send + 'static,
-) -> Result<R, Not> {
-    let done = tokio::task::spawn_blocking(move || work(files)).await;
-    done.map_err(|_| Not::faulted(Fault::Disk))?.map_err(|fault| disk(&fault))
 }
 
 #[cfg(test)]

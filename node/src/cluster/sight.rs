@@ -1,0 +1,246 @@
+//! The cluster as an operator sees it from this node, and what an operator may order.
+
+use futures_util::future::{BoxFuture, join_all};
+use parking_lot::Mutex;
+use protocol::{
+    cluster::{Change, Map, Purpose},
+    codec,
+    operator::Overview,
+    peer::{Class, NodeStatus, PeerAnswer, PeerRequest},
+};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+use super::{
+    admin::{Order, Outcome},
+    join::Token,
+};
+use crate::{
+    control::{Control, ControlNo, placement},
+    gateway::operator::{
+        ClusterNo, ClusterView,
+        overview::{Seen, overview},
+    },
+    node::now,
+    peers::Peers,
+    secrets::chance,
+    swarm::Links,
+};
+
+/// How long another node may take to say how it is.
+const ASKED: Duration = Duration::from_millis(800);
+/// What was gathered is good for so long, however many look.
+const FRESH: Duration = Duration::from_millis(400);
+/// Bytes of a node's status.
+const STATUS_BYTES: usize = 1024 * 1024;
+
+/// What an operator may look at and order.
+pub struct Sight {
+    /// The control plane.
+    pub control: Control,
+    /// Everybody else.
+    pub peers: Arc<Peers>,
+    /// Who is up.
+    pub links: watch::Receiver<Links>,
+    /// How this node is.
+    pub own: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
+    /// Who newcomers are told to knock at, and where; none when this node has no join door.
+    pub door: Option<(String, Vec<String>)>,
+    rules: placement::Rules,
+    gathered: Mutex<Option<(Instant, Arc<Overview>)>>,
+}
+
+impl Sight {
+    /// Nothing is gathered yet.
+    pub fn new(
+        control: Control,
+        peers: Arc<Peers>,
+        links: watch::Receiver<Links>,
+        own: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
+        (door, rules): (Option<(String, Vec<String>)>, placement::Rules),
+    ) -> Arc<Self> {
+        Arc::new(Self { control, peers, links, own, door, rules, gathered: Mutex::default() })
+    }
+
+    async fn gather(&self) -> Arc<Overview> {
+        if let Some((when, seen)) = &*self.gathered.lock()
+            && when.elapsed() < FRESH
+        {
+            return seen.clone();
+        }
+        let map = self.control.map();
+        let me = self.control.number();
+        let mut up: BTreeSet<u64> = self.links.borrow().keys().copied().collect();
+        up.insert(me);
+        let others = up.iter().filter(|it| **it != me && map.members.contains_key(it));
+        let asked = others.map(|number| {
+            let ask = self.peers.ask(*number, Class::Control, PeerRequest::Status, ASKED);
+            async move { (*number, ask.await) }
+        });
+        let mut statuses = BTreeMap::from([(me, (self.own)())]);
+        for (number, answer) in join_all(asked).await {
+            let Ok(PeerAnswer::Bytes(bytes)) = answer else { continue };
+            if let Ok(status) = codec::decode::<NodeStatus, STATUS_BYTES>(&bytes) {
+                statuses.insert(number, status);
+            }
+        }
+        let status = self.control.status();
+        let seen = Seen {
+            now: now(),
+            here: me,
+            leader: status.leader,
+            voters: status.voters,
+            up,
+            statuses,
+            happenings: Vec::new(),
+        };
+        let seen = Arc::new(overview(&map, &seen));
+        *self.gathered.lock() = Some((Instant::now(), seen.clone()));
+        seen
+    }
+
+    /// Carries out what an operator orders; none when it is for somebody else to do.
+    pub async fn obey(&self, order: &Order) -> Option<Outcome> {
+        Some(match order {
+            Order::Status {} => {
+                let seen = self.gather().await;
+                let status = self.control.status();
+                let mine = seen.shards.iter().filter(|it| it.primary == self.control.number());
+                let serving = (self.own)().shards.iter().filter(|it| it.serves).count();
+                let founded = self.control.map().cluster.is_some();
+                Outcome::Done(json!({
+                    "overview": &*seen,
+                    "words": self.control.verdict(),
+                    "serving": founded && serving >= mine.count(),
+                    "voters": status.voters,
+                    "leader": status.leader,
+                    "elections": status.elections,
+                }))
+            }
+            Order::Invite { minutes, witness } => self.invite(*minutes, *witness).await,
+            Order::Drain { node, on } => {
+                self.on_node(node, |number| Change::Drain { number, on: *on }).await
+            }
+            Order::Remove { node } => self.on_node(node, |number| Change::Remove { number }).await,
+            Order::Force { shard, node, why } => {
+                let map = self.control.map();
+                let Some(member) = find(&map, node).and_then(|it| map.members.get(&it)) else {
+                    return Some(unknown(&map, node));
+                };
+                let (shard, primary) = (*shard, member.key);
+                let (by, why) = ("operator on this machine".into(), why.clone());
+                self.change(Change::Force { shard, primary, by, why, now: now() }).await
+            }
+            Order::Rebalance {} => {
+                let map = self.control.map();
+                let alive = self.alive(&map);
+                let wants = placement::plan(&map, &alive, &self.rules);
+                let moves = wants.len();
+                match self.control.change(Change::Want { wants }).await {
+                    Ok(_) => Outcome::Done(json!({ "moves": moves })),
+                    Err(no) => Outcome::No(no.to_string()),
+                }
+            }
+            Order::Page {} | Order::Demo {} | Order::Backup { .. } => return None,
+        })
+    }
+
+    fn alive(&self, map: &Map) -> BTreeSet<u64> {
+        let links = self.links.borrow();
+        let here = self.control.number();
+        map.members.keys().copied().filter(|it| *it == here || links.contains_key(it)).collect()
+    }
+
+    async fn invite(&self, minutes: u64, witness: bool) -> Outcome {
+        let Some((peer, addresses)) = self.door.clone() else {
+            return Outcome::No(
+                "this node does not listen for others. Set cluster.listen and cluster.join in its \
+                 configuration (`konsil config` explains them) and start it again"
+                    .into(),
+            );
+        };
+        let purpose = if witness { Purpose::Witness } else { Purpose::Data };
+        let token = Token { peer, addresses, secret: chance(), purpose };
+        let minutes = minutes.clamp(1, 7 * 24 * 60);
+        let expires = now().after(protocol::time::Span::from_secs(minutes * 60));
+        let change = Change::Invite { digest: token.digest(), expires, purpose };
+        match self.control.change(change).await {
+            Ok(_) => Outcome::Done(json!({ "token": token.text(), "expires": expires })),
+            Err(no) => Outcome::No(no.to_string()),
+        }
+    }
+
+    async fn on_node(&self, node: &str, change: impl FnOnce(u64) -> Change) -> Outcome {
+        let map = self.control.map();
+        match find(&map, node) {
+            Some(number) => self.change(change(number)).await,
+            None => unknown(&map, node),
+        }
+    }
+
+    async fn change(&self, change: Change) -> Outcome {
+        match self.control.change(change).await {
+            Ok(_) => Outcome::Done(json!({})),
+            Err(ControlNo::Refused(why)) => Outcome::No(words(why).into()),
+            Err(no) => Outcome::No(no.to_string()),
+        }
+    }
+}
+
+/// A member by its name or its number.
+fn find(map: &Map, node: &str) -> Option<u64> {
+    let number = node.strip_prefix('n').unwrap_or(node).parse().ok();
+    let named = map.members.values().find(|it| it.labels.name == node);
+    named.map(|it| it.key.number).or(number.filter(|it| map.members.contains_key(it)))
+}
+
+fn unknown(map: &Map, node: &str) -> Outcome {
+    let names = map.members.values().map(|it| format!("{} ({})", it.labels.name, it.key.number));
+    let names: Vec<_> = names.collect();
+    Outcome::No(format!("no node is called {node}; there are {}", names.join(", ")))
+}
+
+/// A refusal as a sentence that says what to do.
+fn words(why: protocol::cluster::ChangeRefusal) -> &'static str {
+    use protocol::cluster::ChangeRefusal as No;
+    match why {
+        No::Holds => {
+            "it still holds copies. Drain it first, and wait until `konsil cluster status` says \
+             that it is empty; if it is dead, wait until others hold its shards"
+        }
+        No::Last => "it is the last node with data",
+        No::NotMember => "it is no member any more",
+        No::Witness => "a witness holds no data",
+        No::NoShard => "there is no such shard; they are numbered from 0 to 255",
+        No::NotEligible => "that node's copy is not whole",
+        No::Epoch | No::NotPrimary => "somebody else was quicker; look at the status and try again",
+        No::Founded => "the cluster was founded before",
+        No::Used => {
+            "that disk or that key was admitted before; empty the data folder and try again"
+        }
+        No::NotFounded => "nothing is founded yet",
+        No::TooMuch => "there are too many open invitations or members; wait until some expire",
+        No::Token => "the token is unknown, used or expired; make a new one",
+    }
+}
+
+impl ClusterView for Sight {
+    fn view(&self) -> BoxFuture<'_, Result<Overview, ClusterNo>> {
+        Box::pin(async { Ok((*self.gather().await).clone()) })
+    }
+
+    fn drain(&self, number: u64, on: bool) -> BoxFuture<'_, Result<(), ClusterNo>> {
+        Box::pin(async move {
+            match self.control.change(Change::Drain { number, on }).await {
+                Ok(_) => Ok(()),
+                Err(ControlNo::Refused(why)) => Err(ClusterNo::Refused(why)),
+                Err(_) => Err(ClusterNo::Leaderless),
+            }
+        })
+    }
+}
