@@ -1,1 +1,8 @@
-//! Directed scenarios.
+//! Directed scenarios: each rule of the protocol once, in a world of three nodes.
+
+mod failover;
+mod faults;
+mod force;
+mod join;
+mod reads;
+mod world;
