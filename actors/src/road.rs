@@ -42,6 +42,12 @@ pub trait Road: Send + Sync + 'static {
         self.whose(shard) == Whose::Here
     }
 
+    /// Rises whenever this node ceases to serve the shard, before it may serve it again: what was
+    /// read in an earlier reign is not known to be the newest.
+    fn reign(&self, _shard: u16) -> u64 {
+        0
+    }
+
     /// Ticks whenever [`Self::whose`] or [`Self::readable`] may say something else than before.
     fn moves(&self) -> watch::Receiver<u64>;
 

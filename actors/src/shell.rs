@@ -329,7 +329,9 @@ impl<M: Part> Running<M> {
     /// Answers. Names the device of a watch whose socket ended before its view was ready: its
     /// `unwatch` came too early to find it, so nobody else will say that it is gone.
     fn finish(&self, then: Then<M>, seq: Seq, bare: bool) -> Option<Caller> {
-        let may = || self.boot.world.readable(self.boot.key); // K5
+        // In this order: who reads now and was never away until now has read the newest (K5).
+        let world = &self.boot.world;
+        let may = || world.readable(self.boot.key) && world.reign(self.boot.key) == self.boot.reign;
         match then {
             Then::Answer(reply, answer) => {
                 drop(reply.send(if bare && !may() { Err(No::Away) } else { answer }));

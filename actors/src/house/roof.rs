@@ -91,18 +91,19 @@ impl Roof {
     }
 
     pub(super) fn reign_over(&self, shard: u16) -> u64 {
-        self.shards.get(usize::from(shard)).map_or(0, |it| it.reign.load(Ordering::Acquire))
+        let own =
+            self.shards.get(usize::from(shard)).map_or(0, |it| it.reign.load(Ordering::Acquire));
+        own + self.road.reign(shard) // each only rises, so their sum tells all of both apart
     }
 
     /// This node begins to serve a shard, or ends. Never blocks.
     pub(super) fn serves(&self, shard: u16, serves: bool) {
         let Some(rule) = self.shards.get(usize::from(shard)) else { return };
-        if rule.serves.swap(serves, Ordering::AcqRel) == serves {
-            return;
-        }
-        if !serves {
+        let served = rule.serves.swap(serves, Ordering::AcqRel);
+        if served && !serves {
             rule.reign.fetch_add(1, Ordering::AcqRel);
         }
+        // Looked after in any case: it may have gone and come back since the last word.
         self.ring(|due| due.shards.extend([shard]));
     }
 
