@@ -169,6 +169,54 @@ pub(super) fn put_entry(batch: &mut Batch, journal: &JournalId, seq: Seq, bytes:
     put_pieces(batch, &entry_key(journal, seq), bytes);
 }
 
+/// Takes away the entries from `from` on.
+pub(super) fn delete_entries(
+    batch: &mut Batch,
+    store: &dyn Store,
+    journal: &JournalId,
+    from: Seq,
+) -> Result<(), StorageFault> {
+    delete_all(batch, store, &of_journal(ENTRIES, journal), entry_key(journal, from))
+}
+
+/// Takes away a whole journal.
+pub(super) fn delete_journal(
+    batch: &mut Batch,
+    store: &dyn Store,
+    shard: u16,
+    journal: &JournalId,
+) -> Result<(), StorageFault> {
+    delete_entries(batch, store, journal, Seq(0))?;
+    delete_snapshot(batch, store, journal)?;
+    batch.delete(head_key(journal.as_str()));
+    batch.delete([&of_shard(LIST, shard), journal.as_str().as_bytes()].concat());
+    Ok(())
+}
+
+/// Takes away a snapshot.
+pub(super) fn delete_snapshot(
+    batch: &mut Batch,
+    store: &dyn Store,
+    journal: &JournalId,
+) -> Result<(), StorageFault> {
+    let prefix = of_journal(SNAPSHOTS, journal);
+    delete_all(batch, store, &prefix, prefix.clone())
+}
+
+fn delete_all(
+    batch: &mut Batch,
+    store: &dyn Store,
+    prefix: &[u8],
+    mut from: Vec<u8>,
+) -> Result<(), StorageFault> {
+    loop {
+        let page = store.scan(prefix, &from, PAGE)?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        from = [last, &[0][..]].concat();
+        page.into_iter().for_each(|(key, _)| batch.delete(key));
+    }
+}
+
 /// Puts a journal's head.
 pub(super) fn put_head(batch: &mut Batch, journal: &JournalId, link: Link) {
     batch.put(head_key(journal.as_str()), history::write_head(link));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::{Ledger, keys, rebuild::Source};
+use super::{Ledger, core::Core, keys, rebuild::Source};
 use crate::{
     fault::StorageFault,
     history,
@@ -12,13 +12,53 @@ use crate::{
 };
 
 /// A stretch of a journal as it is stored.
-struct Stretch {
+pub(super) struct Stretch {
     /// The entry before it, unless it starts the journal.
-    parent: Option<Bytes>,
+    pub(super) parent: Option<Bytes>,
     /// Its entries, gapless.
-    entries: Vec<Bytes>,
+    pub(super) entries: Vec<Bytes>,
     /// Where the journal ended when it was taken.
     acked: Link,
+}
+
+/// Takes a stretch out of memory and, for what is not there, out of the engine. In this order:
+/// what leaves memory meanwhile is already in the engine (F3 of the filler).
+pub(super) fn stretch(
+    core: &Core,
+    journal: &JournalId,
+    after: Seq,
+    limit: usize,
+) -> Result<Stretch, StorageFault> {
+    let slot = core.slots.slot(journal);
+    let first = Seq(after.0.max(1));
+    let (held_from, held, acked) = {
+        let state = slot.load(&*core.store)?;
+        let held = state.held(first, limit.saturating_add(1));
+        (state.held_from(), held, state.acked)
+    };
+    let last = Seq(after.0.saturating_add(limit as u64)).min(acked.seq);
+    if last <= after {
+        let (parent, entries) = (None, Vec::new());
+        return Ok(Stretch { parent, entries, acked: Link { seq: Seq(u64::MAX), ..acked } });
+    }
+
+    let mut rows = Vec::new();
+    if held_from > first {
+        let count = (last.0 - first.0 + 1) as usize;
+        let stored = keys::load_entries(&*core.store, journal, first, held_from, count)?;
+        rows.extend(stored.into_iter().map(|(seq, bytes)| (seq, Bytes::from(bytes))));
+    }
+    rows.extend(held);
+    let mut rows = rows.into_iter();
+    let mut gapless = Vec::new();
+    for seq in first.0..=last.0 {
+        match rows.next() {
+            Some((found, bytes)) if found.0 == seq => gapless.push(bytes),
+            _ => return Err(StorageFault::Corrupt { journal: journal.clone(), seq: Seq(seq) }),
+        }
+    }
+    let parent = (after > Seq(0)).then(|| gapless.remove(0));
+    Ok(Stretch { parent, entries: gapless, acked })
 }
 
 impl Ledger {
@@ -33,7 +73,7 @@ impl Ledger {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<Entry>, StorageFault> {
-        let stretch = self.stretch(journal, after, limit)?;
+        let stretch = stretch(&self.0.core, journal, after, limit)?;
         let corrupt = |seq| StorageFault::Corrupt { journal: journal.clone(), seq };
         let mut link = Link::genesis(journal);
         if let Some(parent) = &stretch.parent {
@@ -54,47 +94,6 @@ impl Ledger {
             return Err(corrupt(link.seq));
         }
         Ok(entries)
-    }
-
-    /// Takes a stretch out of memory and, for what is not there, out of the engine. In this order:
-    /// what leaves memory meanwhile is already in the engine (F3 of the filler).
-    fn stretch(
-        &self,
-        journal: &JournalId,
-        after: Seq,
-        limit: usize,
-    ) -> Result<Stretch, StorageFault> {
-        let core = &self.0.core;
-        let slot = core.slots.slot(journal);
-        let first = Seq(after.0.max(1));
-        let (held_from, held, acked) = {
-            let state = slot.load(&*core.store)?;
-            let held = state.held(first, limit.saturating_add(1));
-            (state.held_from(), held, state.acked)
-        };
-        let last = Seq(after.0.saturating_add(limit as u64)).min(acked.seq);
-        if last <= after {
-            let (parent, entries) = (None, Vec::new());
-            return Ok(Stretch { parent, entries, acked: Link { seq: Seq(u64::MAX), ..acked } });
-        }
-
-        let mut rows = Vec::new();
-        if held_from > first {
-            let count = (last.0 - first.0 + 1) as usize;
-            let stored = keys::load_entries(&*core.store, journal, first, held_from, count)?;
-            rows.extend(stored.into_iter().map(|(seq, bytes)| (seq, Bytes::from(bytes))));
-        }
-        rows.extend(held);
-        let mut rows = rows.into_iter();
-        let mut gapless = Vec::new();
-        for seq in first.0..=last.0 {
-            match rows.next() {
-                Some((found, bytes)) if found.0 == seq => gapless.push(bytes),
-                _ => return Err(StorageFault::Corrupt { journal: journal.clone(), seq: Seq(seq) }),
-            }
-        }
-        let parent = (after > Seq(0)).then(|| gapless.remove(0));
-        Ok(Stretch { parent, entries: gapless, acked })
     }
 
     /// The last acknowledged entry; `Seq(0)` when there is none.
@@ -167,7 +166,7 @@ impl Source for Ledger {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<Bytes>, StorageFault> {
-        Ok(self.stretch(journal, after, limit)?.entries)
+        Ok(stretch(&self.0.core, journal, after, limit)?.entries)
     }
 
     fn snapshot(&self, journal: &JournalId) -> Result<Option<Snapshot>, StorageFault> {

@@ -80,6 +80,11 @@ impl Slot {
         self.state.lock().as_ref().is_some_and(|state| state.acked.seq > Seq(0))
     }
 
+    /// Forgets what is known, because the engine was changed below it.
+    pub(super) fn forget(&self) {
+        *self.state.lock() = None;
+    }
+
     fn is_idle(&self) -> bool {
         self.state.lock().as_ref().is_none_or(|state| {
             state.held.is_empty() && state.fold.is_none() && state.acked == state.staged
@@ -176,6 +181,15 @@ impl Slots {
         slot
     }
 
+    /// All that are in memory and chosen.
+    pub(super) fn chosen(&self, chosen: impl Fn(&Slot) -> bool) -> Vec<Arc<Slot>> {
+        let mut found = Vec::new();
+        for lane in &self.lanes {
+            found.extend(lane.lock().values().filter(|slot| chosen(slot)).cloned());
+        }
+        found
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.lanes.iter().map(|lane| lane.lock().len()).sum()
@@ -183,14 +197,9 @@ impl Slots {
 
     /// The journals in memory that are chosen and have an entry.
     pub(super) fn written(&self, chosen: impl Fn(&JournalId) -> bool) -> Vec<JournalId> {
-        let mut found = Vec::new();
-        for lane in &self.lanes {
-            let slots: Vec<_> =
-                lane.lock().values().filter(|slot| chosen(&slot.journal)).cloned().collect();
-            let written = slots.iter().filter(|slot| slot.is_written());
-            found.extend(written.map(|slot| slot.journal.clone()));
-        }
-        found
+        let slots = self.chosen(|slot| chosen(&slot.journal));
+        let written = slots.iter().filter(|slot| slot.is_written());
+        written.map(|slot| slot.journal.clone()).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 
 mod faults;
+mod twins;
 
 use super::*;
 use crate::{dice::Dice, disk::memory::MemoryDisk, store::memory::MemoryStore};

@@ -216,7 +216,7 @@ impl Host {
             Write::Cut { keep } => {
                 let sent = self.send_off(shard, records::write_cut(shard, keep));
                 sent.map(|()| {
-                    cell.tail.cut_flies(Some(ticket), keep);
+                    cell.tail.cut_flies(ticket, keep);
                     self.fail_from(cell, keep.next(), &StorageFault::Moved { shard });
                 })
             }

@@ -66,6 +66,8 @@ enum Flown {
     /// What was cut away, and what was `kept` before.
     Cut(Vec<Logged>, Lsn),
     Fence(Epoch, Epoch),
+    /// The host's own, or of a log that was replaced: nothing follows from it.
+    Other,
 }
 
 impl Tail {
@@ -115,12 +117,12 @@ impl Tail {
         self.fly(Some(ticket), last, Flown::Entry(at, first));
     }
 
-    /// A cut goes to the log; without a ticket it is the host's own.
-    pub(super) fn cut_flies(&mut self, ticket: Option<u64>, keep: Lsn) {
+    /// A cut goes to the log.
+    pub(super) fn cut_flies(&mut self, ticket: u64, keep: Lsn) {
         let from = keep.0.saturating_sub(self.base.lsn.0) as usize;
         let removed: Vec<Logged> = self.log.drain(from.min(self.log.len())..).collect();
         self.bytes -= removed.iter().map(Logged::bytes).sum::<u64>();
-        self.fly(ticket, true, Flown::Cut(removed, self.kept));
+        self.fly(Some(ticket), true, Flown::Cut(removed, self.kept));
         self.kept = self.kept.min(keep.max(self.base.lsn));
     }
 
@@ -132,6 +134,11 @@ impl Tail {
     /// An entry goes to the log once more.
     pub(super) fn carried_flies(&mut self, at: At) {
         self.fly(None, true, Flown::Carried(at));
+    }
+
+    /// A record that changes nothing here goes to the log.
+    pub(super) fn other_flies(&mut self) {
+        self.fly(None, true, Flown::Other);
     }
 
     fn fly(&mut self, ticket: Option<u64>, last: bool, what: Flown) {
@@ -150,7 +157,7 @@ impl Tail {
                 }
             }
             Flown::Carried(at) => self.stand(at, stand),
-            Flown::Cut(..) => {}
+            Flown::Cut(..) | Flown::Other => {}
             Flown::Fence(seen, act) => self.fence = Fenced { seen, act, stand: Some(stand) },
         }
         flown.ticket.filter(|_| flown.last)
@@ -171,19 +178,18 @@ impl Tail {
         if flown.void {
             return None;
         }
-        if let (Flown::Carried(_), None) = (&flown.what, flown.ticket) {
-            return None; // its old record still stands
-        }
+        // Without one the old record still stands, or nothing depended on it.
+        let ticket = flown.ticket?;
         for later in (0..self.flying.len()).rev() {
             let later = &mut self.flying[later];
             if !later.void {
                 later.void = true;
-                let what = std::mem::replace(&mut later.what, Flown::Carried(At::default()));
+                let what = std::mem::replace(&mut later.what, Flown::Other);
                 self.undo(what);
             }
         }
         self.undo(flown.what);
-        flown.ticket
+        Some(ticket)
     }
 
     /// TL3
@@ -201,7 +207,7 @@ impl Tail {
                 self.log.extend(removed);
                 self.kept = kept;
             }
-            Flown::Carried(_) | Flown::Fence(..) => {}
+            Flown::Carried(_) | Flown::Fence(..) | Flown::Other => {}
         }
     }
 
@@ -223,6 +229,11 @@ impl Tail {
     pub(super) fn reset(&mut self, base: At) {
         (self.base, self.kept, self.bytes) = (base, base.lsn, 0);
         self.log.clear();
+        for flying in &mut self.flying {
+            if !matches!(flying.what, Flown::Fence(..)) {
+                flying.what = Flown::Other;
+            }
+        }
     }
 
     /// The oldest record a restart would need (TL4).
@@ -240,9 +251,9 @@ impl Tail {
         self.log.iter().filter(|logged| logged.stand.is_some()).map(|logged| &logged.entry)
     }
 
-    /// True while something waits for the log's answer.
-    pub(super) fn is_flying(&self) -> bool {
-        !self.flying.is_empty()
+    /// The entries that are held.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.log.iter().map(|logged| &logged.entry)
     }
 }
 
@@ -297,7 +308,7 @@ mod tests {
     fn tl3_a_lost_write_takes_everything_behind_it_back() {
         let mut tail = tail();
         tail.fence_flies(6, Epoch(2), Epoch(0));
-        tail.cut_flies(Some(7), Lsn(5));
+        tail.cut_flies(7, Lsn(5));
         tail.entry_flies(8, entry(2, 6), Lsn(6), false);
         tail.entry_flies(8, entry(2, 7), Lsn(6), true);
         tail.carried_flies(entry(1, 5).at);
@@ -307,11 +318,23 @@ mod tests {
         assert_eq!(tail.lost(), Some(7), "TL3");
         assert_eq!((held(&tail), tail.kept, tail.bytes()), (vec![(1, 5), (1, 6)], Lsn(6), 20));
         assert_eq!((tail.lost(), tail.lost(), tail.lost()), (None, None, None));
-        assert!(!tail.is_flying());
+        assert!(tail.flying.is_empty());
         tail.entry_flies(9, entry(1, 7), Lsn(7), false);
         tail.entry_flies(9, entry(1, 8), Lsn(7), true);
         assert_eq!((tail.landed(stand(8)), tail.lost()), (None, Some(9)));
         assert_eq!(held(&tail), [(1, 5), (1, 6)], "TL3: the durable half, too");
+    }
+
+    #[test]
+    fn a_replaced_log_forgets_what_was_on_its_way() {
+        let mut tail = tail();
+        tail.entry_flies(7, entry(2, 7), Lsn(7), true);
+        tail.other_flies();
+        tail.reset(entry(3, 40).at);
+        assert_eq!((tail.landed(stand(3)), tail.landed(stand(4))), (Some(7), None));
+        tail.entry_flies(8, entry(3, 41), Lsn(41), true);
+        assert_eq!((tail.landed(stand(5)), tail.bytes()), (Some(8), 10));
+        assert_eq!(tail.next(Lsn(41)).map(|next| next.entry.at.lsn), Some(Lsn(41)));
     }
 
     #[test]
@@ -325,7 +348,7 @@ mod tests {
         assert_eq!((tail.landed(stand(11)), lowest(&tail)), (None, Some(10)));
         tail.fence_flies(1, Epoch(2), Epoch(2));
         tail.landed(stand(12));
-        tail.cut_flies(None, Lsn(0));
+        tail.cut_flies(2, Lsn(0));
         assert_eq!(lowest(&tail), Some(10), "TL4: the cut may still be lost");
         tail.landed(stand(13));
         assert_eq!(lowest(&tail), Some(12), "the fence");
