@@ -1,5 +1,5 @@
 /**
- * How the pages are built: two entries, hashed assets, a manifest, nothing inlined.
+ * How the pages are built: three entries, hashed assets, a manifest, nothing inlined.
  *
  * The security policy forbids inline script, inline style and `data:` fonts, so nothing may be
  * folded into the HTML, and the preload polyfill (an inline-era helper) stays out.
@@ -52,7 +52,7 @@ export default defineConfig({
     manifest: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: { room: "room.html", app: "app.html" } },
+    rollupOptions: { input: { room: "room.html", app: "app.html", operator: "operator.html" } },
   },
   server: {
     proxy: {

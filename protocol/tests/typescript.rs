@@ -4,6 +4,7 @@
 //! changed, the test says so and leaves the file alone.
 
 use protocol::{
+    cluster::ChangeRefusal,
     frame::{ToBrowser, ToNode},
     operator::{Drain, Live, Overview},
 };
@@ -37,6 +38,7 @@ fn generated() -> String {
     found.visit::<Overview>();
     found.visit::<Live>();
     found.visit::<Drain>();
+    found.visit::<ChangeRefusal>();
     let head = format!(
         "// Generated from the crate `protocol`. Never edited: delete it and run `cargo test -p protocol`.\n\n\
          /** What a browser and a node speak. */\nexport const WIRE = {};\n\n\

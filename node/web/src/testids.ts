@@ -13,6 +13,8 @@
  * Door and people admit hold hold-text hold-send reject mute remove hand-over lock person
  * Chat and files  chat-log message message-text message-state chat-input chat-send file-input
  *                 file-row upload edit erase earlier typing read
+ * Operator        operator verdict node-card what-if drain drain-confirm drain-undo drain-left
+ *                 shards shard-table happenings operator-leave stale
  * Everywhere      language toast
  */
 export const ID = {
@@ -94,6 +96,19 @@ export const ID = {
   earlier: "earlier",
   typing: "typing",
   read: "read",
+  operator: "operator",
+  verdict: "verdict",
+  nodeCard: "node-card",
+  whatIf: "what-if",
+  drain: "drain",
+  drainConfirm: "drain-confirm",
+  drainUndo: "drain-undo",
+  drainLeft: "drain-left",
+  shards: "shards",
+  shardTable: "shard-table",
+  happenings: "happenings",
+  operatorLeave: "operator-leave",
+  stale: "stale",
   language: "language",
   toast: "toast",
 } as const;

@@ -7,6 +7,7 @@ import { CONVERSATION_REFUSALS } from "../src/conversation/words";
 import { FILE_REFUSALS } from "../src/file/words";
 import { CUTS, FAULTS } from "../src/link/words";
 import { HINDRANCES, MEDIA_REFUSALS } from "../src/media/words";
+import { HAPPENINGS, STATES, VERDICTS } from "../src/operator/words";
 import { ROOM_REFUSALS } from "../src/room/words";
 import { SESSION_REFUSALS, VAULT_REFUSALS } from "../src/session/words";
 import { TENANT_REFUSALS } from "../src/tenant/words";
@@ -15,15 +16,17 @@ const ROOT = new URL("../", import.meta.url).pathname;
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 
 const LANGUAGES = ["de", "en"] as const;
+/** Everything said in a language: what every page says, and what the operator's page says. */
+const textsOf = (language: string) => `${read(`texts/${language}.ftl`)}\n${read(`texts/operator/${language}.ftl`)}`;
 const bundles = Object.fromEntries(
   LANGUAGES.map((language) => {
     const bundle = new FluentBundle(language, { useIsolating: false });
-    expect(bundle.addResource(new FluentResource(read(`texts/${language}.ftl`)))).toEqual([]);
+    expect(bundle.addResource(new FluentResource(textsOf(language)))).toEqual([]);
     return [language, bundle];
   }),
 );
 const keysOf = (language: string) =>
-  [...read(`texts/${language}.ftl`).matchAll(/^([a-z][a-z-]*) = /gm)].map((match) => match[1]!);
+  [...textsOf(language).matchAll(/^([a-z][a-z-]*) = /gm)].map((match) => match[1]!);
 
 const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
   .filter((path) => /\.(ts|svelte)$/.test(path) && !path.endsWith("testids.ts"))
@@ -56,7 +59,9 @@ describe.each(LANGUAGES)("%s", (language) => {
   });
 
   test("formats every sentence without a fault", () => {
-    const all = { count: 2, number: 1, name: "A", names: "A, B", title: "T", expert: "E", time: "1", until: "2", since: "3" };
+    const all = { count: 2, number: 1, name: "A", names: "A, B", title: "T", expert: "E", time: "1", until: "2", since: "3",
+      shards: 3, nodes: 3, calls: 1, sockets: 2, all: 256, counts: "C", site: "S", country: "DE", release: "1",
+      which: "1", why: "W", primary: "a", twin: "b", state: "s", epoch: 1, shard: 4, by: "B" };
     for (const key of keys) {
       const faults: Error[] = [];
       bundles[language]!.formatPattern(bundles[language]!.getMessage(key)!.value!, all, faults);
@@ -85,13 +90,28 @@ test.each([
   }
 });
 
+test.each([
+  ["Verdict", VERDICTS],
+  ["Occurrence", HAPPENINGS],
+] as [string, Record<string, string>][])("every %s has a sentence", (name, map) => {
+  const line = new RegExp(`export type ${name} = ([^;]*);`).exec(read("src/protocol/words.ts"))?.[1] ?? "";
+  const kinds = [...line.matchAll(/"kind": "([A-Za-z]+)"/g)].map((match) => match[1]!);
+  expect(Object.keys(map).sort()).toEqual(kinds.sort());
+  for (const key of Object.values(map)) expect(keysOf("de")).toContain(key);
+});
+
+test("every state of a shard has a word", () => {
+  expect(Object.keys(STATES).sort()).toEqual(values("ShardState").sort());
+  for (const key of Object.values(STATES)) expect(keysOf("de")).toContain(key);
+});
+
 test("every hindrance of a device has a sentence", () => {
   for (const key of Object.values(HINDRANCES)) expect(keysOf("de")).toContain(key);
 });
 
 test("German sentences are short and formal", () => {
-  const sentences = read("texts/de.ftl").split("\n").filter((line) => / = /.test(line))
+  const sentences = textsOf("de").split("\n").filter((line) => / = /.test(line))
     .flatMap((line) => line.slice(line.indexOf("=") + 1).split(/[.!?:](?:\s|$)/));
   expect(sentences.filter((one) => one.trim().split(/\s+/).length > 16)).toEqual([]);
-  expect(read("texts/de.ftl")).not.toMatch(/\b(du|dein|deine|dich|dir)\b/i);
+  expect(textsOf("de")).not.toMatch(/\b(du|dein|deine|dich|dir)\b/i);
 });

@@ -56,6 +56,11 @@ closed: boolean,
 links: Array<LinkView>, };
 
 /**
+ * Why a change was not made.
+ */
+export type ChangeRefusal = "epoch" | "notEligible" | "notPrimary" | "notMember" | "noShard" | "founded" | "token" | "holds" | "witness" | "last" | "used" | "notFounded" | "tooMuch";
+
+/**
  * Something asked of somebody.
  */
 export type Command = { "kind": "session", command: SessionCommand, } | { "kind": "tenant", command: TenantCommand, } | { "kind": "room", room: RoomId, command: RoomCommand, } | { "kind": "conversation", conversation: ConversationId, command: ConversationCommand, } | { "kind": "media", room: RoomId, command: MediaCommand, } | { "kind": "names", topic: Topic, people: Array<PersonId>, } | { "kind": "files", conversation: ConversationId, files: Array<FileId>, } | { "kind": "link", case: CaseId, link: LinkId, };

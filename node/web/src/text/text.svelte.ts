@@ -20,6 +20,13 @@ export function say(key: string, values?: Record<string, FluentVariable>): strin
   return pattern ? bundle.formatPattern(pattern, values) : key;
 }
 
+let more: Readonly<Record<Language, () => Promise<string>>> | null = null;
+
+/** A page that has texts of its own says so before it speaks first. */
+export function alsoSay(texts: Readonly<Record<Language, () => Promise<string>>>): void {
+  more = texts;
+}
+
 /** The language that is shown now. */
 export const spoken = (): Language => language;
 
@@ -27,7 +34,7 @@ export const spoken = (): Language => language;
 export async function speak(to: Language, keep = false): Promise<void> {
   if (keep) remember(to); // at once: whoever leaves the page meanwhile has chosen all the same
   const texts = to === "de" ? german : (await import("../../texts/en.ftl?raw")).default;
-  bundle = bundleOf(to, texts);
+  bundle = bundleOf(to, more ? `${texts}\n${await more[to]()}` : texts);
   language = to;
   document.documentElement.lang = to;
 }
@@ -44,6 +51,12 @@ const habits = (): string => navigator.languages.find((one) => one.startsWith(la
 /** A time of day. */
 export const clock = (at: number): string =>
   new Intl.DateTimeFormat(habits(), { hour: "2-digit", minute: "2-digit" }).format(at);
+
+/** A time of day to the second. */
+export const instant = (at: number): string => new Intl.DateTimeFormat(habits(), { timeStyle: "medium" }).format(at);
+
+/** A count as people write it. */
+export const count = (of: number): string => new Intl.NumberFormat(habits()).format(of);
 
 /** A day and a time. */
 export const moment = (at: number): string =>
