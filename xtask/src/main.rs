@@ -6,6 +6,7 @@
 mod bench;
 mod dev;
 mod house;
+mod nemesis;
 mod run;
 mod site;
 mod suites;
@@ -35,6 +36,8 @@ enum Task {
     Bench(bench::Bench),
     /// The crash suite, for many rounds.
     Crash(suites::Crash),
+    /// Real nodes, real network, real disks: killed, cut off, filled up; nothing may be lost.
+    Nemesis(nemesis::Nemesis),
     /// Hostile bytes for every decoder, for as long as you like.
     Fuzz(suites::Fuzz),
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Test(test) => return test.run(),
         Task::Bench(bench) => bench.run(),
         Task::Crash(crash) => crash.run(),
+        Task::Nemesis(nemesis) => nemesis.run(),
         Task::Fuzz(fuzz) => fuzz.run(),
     };
     match done {

@@ -31,6 +31,15 @@ const TESTS: [Tool; 4] = [
     Tool { program: "strace", package: "strace" },
 ];
 
+/// What the nemesis suite needs: lines that can be cut, disks and clocks of its own.
+const NEMESIS: [Tool; 5] = [
+    Tool { program: "ip", package: "iproute2" },
+    Tool { program: "nft", package: "nftables" },
+    Tool { program: "mkfs.ext4", package: "e2fsprogs" },
+    Tool { program: "faketime", package: "faketime" },
+    Tool { program: "nsenter", package: "util-linux" },
+];
+
 /// Makes sure that everything can be built.
 pub(crate) fn for_building() -> Result<()> {
     require(&BUILD)?;
@@ -41,6 +50,11 @@ pub(crate) fn for_building() -> Result<()> {
 pub(crate) fn for_testing() -> Result<()> {
     for_building()?;
     require(&TESTS)
+}
+
+/// Makes sure that machines can be made to fail.
+pub(crate) fn for_nemesis() -> Result<()> {
+    require(&NEMESIS)
 }
 
 /// Whether a program is on the path.

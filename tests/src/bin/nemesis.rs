@@ -6,6 +6,7 @@
 use anyhow::{Context, Result, bail};
 use std::{
     path::PathBuf,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 use storage::dice::Dice;
@@ -25,7 +26,17 @@ struct Arguments {
     out: PathBuf,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("✗ {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let arguments = arguments(std::env::args().skip(1))?;
     if let Some(why) = network::may_run() {
         bail!("nemesis skipped: {why}");
@@ -44,7 +55,8 @@ fn main() -> Result<()> {
     let (mut dice, mut told) = (Dice::new(arguments.seed), 0_u64);
     while told < stories.len() as u64 || Instant::now() < end {
         // Once in their order, then as chance has it.
-        let next = if told < stories.len() as u64 { told } else { dice.below(stories.len() as u64) };
+        let next =
+            if told < stories.len() as u64 { told } else { dice.below(stories.len() as u64) };
         let story = stories[next as usize];
         let seed = arguments.seed.wrapping_add(told);
         let place = arguments.out.join(format!("{seed}-{}", story.name));

@@ -109,6 +109,12 @@ pub trait Cluster {
     /// When it is not taken in.
     fn replace(&mut self, node: usize) -> Result<()>;
 
+    /// Who leads the control plane.
+    ///
+    /// # Errors
+    /// When no node says.
+    fn leader(&mut self) -> Result<Option<usize>>;
+
     /// Who holds a shard.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A disk of one's own: a small ext4 in a file, mounted.
 
 use anyhow::{Context, Result, bail};
+use rustix::fs::{FallocateFlags, fallocate};
 use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
@@ -45,8 +46,13 @@ impl Disk {
     pub fn fill(&self) -> Result<()> {
         let path = self.place.join(FILLER);
         let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-        // Big pieces first, so that it is quick; small ones last, so that nothing is left.
-        for piece in [vec![1_u8; 1 << 20], vec![1; 1 << 10], vec![1]] {
+        // Reserved, which writes nothing; what somebody else lets go meanwhile is next to nothing.
+        for shift in (16..28).rev() {
+            while fallocate(&file, FallocateFlags::empty(), file.metadata()?.len(), 1 << shift)
+                .is_ok()
+            {}
+        }
+        for piece in [vec![1_u8; 1 << 16], vec![1; 1 << 10], vec![1]] {
             loop {
                 match file.write(&piece) {
                     Ok(_) => {}

@@ -160,7 +160,8 @@ impl Machines {
         let joins = self.machines[node].joins;
         let name = if joins == 0 { format!("node-{node}") } else { format!("node-{node}-{joins}") };
         self.machines[node].name = name;
-        let text = self.plan.settings(&self.network, node, &self.machines[node].name, &self.data(node));
+        let text =
+            self.plan.settings(&self.network, node, &self.machines[node].name, &self.data(node));
         fs::write(self.config(node), text)?;
         Ok(())
     }
@@ -190,6 +191,7 @@ impl Machines {
         let data = self.data(0);
         let mut command = self.konsil(0);
         command.args(["dev", "--port", &settings::WEB.to_string(), "--data"]).arg(&data);
+        command.arg("--config").arg(self.config(0));
         if self.plan.clustered {
             command.args(["--nodes", "1"]);
         }
@@ -318,7 +320,11 @@ impl Cluster for Machines {
 
     fn plug(&mut self, node: usize, on: bool) -> Result<()> {
         self.network.plug(node, on)?;
-        if on { self.pulled.remove(&node) } else { self.pulled.insert(node) };
+        if on {
+            self.pulled.remove(&node)
+        } else {
+            self.pulled.insert(node)
+        };
         Ok(())
     }
 
@@ -365,14 +371,20 @@ impl Cluster for Machines {
         self.join(node)?;
         let host = usize::from(node == 0);
         let data = self.data(host);
-        let words = |word| ["cluster", word, old.as_str(), "--data"];
         let data = data.to_string_lossy();
-        self.said(host, &[&words("drain")[..], &[&data]].concat())?;
-        // It holds copies until the others have made new ones.
+        // It is a member until the others have made new copies of what it held.
         until(&format!("{old} to be let go"), WHOLE, || {
-            Ok(self.said(host, &[&words("remove")[..], &[&data]].concat()).is_ok())
+            Ok(self.said(host, &["cluster", "remove", &old, "--data", &data]).is_ok())
         })?;
         Ok(())
+    }
+
+    fn leader(&mut self) -> Result<Option<usize>> {
+        if !self.plan.clustered {
+            return Ok(Some(0));
+        }
+        let names = self.names();
+        Ok(self.status()?.leader(&names))
     }
 
     fn holders(&mut self, shard: u16) -> Result<Holders> {

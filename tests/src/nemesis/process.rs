@@ -92,7 +92,9 @@ impl Process {
         self.kill()?;
         ended?;
         match self.ended {
-            Some(status) if !status.success() => bail!("{name} was asked to stop and said {status}"),
+            Some(status) if !status.success() => {
+                bail!("{name} was asked to stop and said {status}")
+            }
             _ => Ok(()),
         }
     }

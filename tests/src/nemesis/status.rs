@@ -1,5 +1,5 @@
-//! What `konsil cluster status --json` says, as far as the nemesis needs it: the control plane's
-//! map, in the words of [`protocol::cluster`].
+//! What `konsil cluster status --json` says, as far as the nemesis needs it: the overview that an
+//! operator is shown.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -7,84 +7,141 @@ use std::collections::BTreeMap;
 
 use super::cluster::Holders;
 
-/// A cluster's map as a node sees it.
+/// A cluster as one of its nodes sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// Names of the members by their number.
     names: BTreeMap<u64, String>,
-    /// Primary and twin of every shard, by number.
-    places: Vec<(u64, Option<u64>)>,
+    /// The member that leads the control plane.
+    leader: Option<u64>,
+    shards: Vec<Shard>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shard {
+    primary: u64,
+    twin: Option<u64>,
+    whole: bool,
 }
 
 impl Status {
-    /// Reads what was printed: the map itself, or an object that holds it as `map`.
+    /// Reads what was printed.
     ///
     /// # Errors
-    /// When it is none.
+    /// When it is no status.
     pub fn read(text: &str) -> Result<Self> {
         let said: Value = serde_json::from_str(text).context("the status is no JSON")?;
-        let map = said.get("map").unwrap_or(&said);
-        let members = map["members"].as_object().context("the status has no members")?;
-        let name = |member: &Value| Some(member.pointer("/labels/name")?.as_str()?.to_owned());
-        let names = members
-            .iter()
-            .map(|(number, member)| Some((number.parse().ok()?, name(member)?)))
-            .collect::<Option<_>>()
-            .context("a member has no name")?;
-        let number = |place: &Value, who: &str| {
-            place.pointer(&format!("/config/{who}/number")).and_then(Value::as_u64)
+        let overview = said.get("overview").unwrap_or(&said);
+        let nodes = overview["nodes"].as_array().context("the status has no nodes")?;
+        let number = |node: &Value| node.pointer("/figures/number").and_then(Value::as_u64);
+        let named = |node: &Value| Some((number(node)?, node["name"].as_str()?.to_owned()));
+        let names = nodes.iter().map(named).collect::<Option<_>>().context("a nameless node")?;
+        let leader = nodes.iter().find(|node| node["leads"] == true).and_then(number);
+        let shards = overview["shards"].as_array().context("the status has no shards")?;
+        let shard = |it: &Value| {
+            Some(Shard {
+                primary: it["primary"].as_u64()?,
+                twin: it["twin"].as_u64(),
+                whole: it["state"].as_str()? == "whole",
+            })
         };
-        let places = map["places"].as_array().context("the status has no places")?;
-        let places = places
-            .iter()
-            .map(|place| Some((number(place, "primary")?, number(place, "twin"))))
-            .collect::<Option<_>>()
-            .context("a shard has no primary")?;
-        Ok(Self { names, places })
+        let shards = shards.iter().map(shard).collect::<Option<_>>().context("half a shard")?;
+        Ok(Self { names, leader, shards })
     }
 
     /// Who holds a shard, found by name among these.
     pub fn holders(&self, shard: u16, names: &[String]) -> Holders {
-        let Some((primary, twin)) = self.places.get(usize::from(shard)) else {
-            return Holders::default();
-        };
-        let find = |number: &u64| {
-            let name = self.names.get(number)?;
-            names.iter().position(|known| known == name)
-        };
-        Holders { primary: find(primary), twin: twin.as_ref().and_then(find) }
+        let Some(shard) = self.shards.get(usize::from(shard)) else { return Holders::default() };
+        Holders {
+            primary: self.find(shard.primary, names),
+            twin: shard.twin.and_then(|twin| self.find(twin, names)),
+        }
     }
 
-    /// Whether every shard has two copies, on nodes with these names.
+    /// Who leads the control plane, found by name among these.
+    pub fn leader(&self, names: &[String]) -> Option<usize> {
+        self.find(self.leader?, names)
+    }
+
+    /// Whether every shard has two copies, all of them on nodes with these names, and somebody
+    /// leads.
     pub fn is_whole(&self, names: &[String]) -> bool {
-        !self.places.is_empty()
-            && (0..self.places.len()).all(|shard| {
-                let it = self.holders(shard as u16, names);
-                it.primary.is_some() && it.twin.is_some()
-            })
+        let ours = |number| self.find(number, names).is_some();
+        let whole = |it: &Shard| it.whole && ours(it.primary) && it.twin.is_some_and(ours);
+        self.leader.is_some() && !self.shards.is_empty() && self.shards.iter().all(whole)
+    }
+
+    fn find(&self, number: u64, names: &[String]) -> Option<usize> {
+        let name = self.names.get(&number)?;
+        names.iter().position(|known| known == name)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::operator::{Figures, NodeSight, Overview, ShardSight, ShardState};
+
+    fn node(number: u64, name: &str, leads: bool) -> NodeSight {
+        NodeSight {
+            name: name.into(),
+            country: "DE".into(),
+            site: String::new(),
+            release: "0.1.0".into(),
+            purpose: protocol::cluster::Purpose::Data,
+            here: leads,
+            draining: false,
+            leads,
+            votes: true,
+            figures: Figures {
+                number,
+                up: true,
+                sockets: 0,
+                calls: 0,
+                rooms: 0,
+                lag: 0,
+                primaries: 1,
+                twins: 1,
+            },
+        }
+    }
 
     #[test]
-    fn a_map_is_read_and_half_a_map_is_not() {
-        let text = r#"{"index": 9, "members": {
-            "1": {"key": {"number": 1}, "labels": {"name": "a"}},
-            "2": {"key": {"number": 2}, "labels": {"name": "b"}}},
-          "places": [
-            {"config": {"epoch": 1, "primary": {"number": 1}, "twin": {"number": 2}}, "wanted": null},
-            {"config": {"epoch": 1, "primary": {"number": 2}, "twin": null}, "wanted": null}]}"#;
-        let status = Status::read(text).expect("whole");
+    fn an_overview_is_read_and_half_a_one_is_not() {
+        let shard = |shard, primary, twin, state| ShardSight {
+            shard,
+            epoch: protocol::cluster::Epoch(1),
+            primary,
+            twin,
+            state,
+        };
+        let mut overview = Overview {
+            revision: 1,
+            now: protocol::time::Time::from_ms(1),
+            map: 9,
+            verdicts: Vec::new(),
+            nodes: vec![node(4, "a", false), node(7, "b", true)],
+            shards: vec![
+                shard(0, 4, Some(7), ShardState::Whole),
+                shard(1, 7, None, ShardState::Solo),
+            ],
+            what_if: Vec::new(),
+            happenings: Vec::new(),
+        };
+        let printed =
+            |it: &Overview| serde_json::json!({ "order": "status", "overview": it }).to_string();
         let names = ["a".to_owned(), "b".to_owned()];
+        let status = Status::read(&printed(&overview)).expect("whole");
         assert_eq!(status.holders(0, &names), Holders { primary: Some(0), twin: Some(1) });
         assert_eq!(status.holders(1, &names), Holders { primary: Some(1), twin: None });
         assert_eq!(status.holders(2, &names), Holders::default());
+        assert_eq!(status.leader(&names), Some(1));
         assert!(!status.is_whole(&names), "the second shard is alone");
+        overview.shards.pop();
+        assert!(Status::read(&printed(&overview)).expect("whole").is_whole(&names));
+        let others = ["a".to_owned(), "c".to_owned()];
+        let status = Status::read(&printed(&overview)).expect("whole");
+        assert!(!status.is_whole(&others), "a copy lies on a node that was replaced");
         assert!(Status::read("{}").is_err() && Status::read("no").is_err());
-        let inside = format!("{{\"map\": {text}}}");
-        assert_eq!(Status::read(&inside).expect("whole"), status);
     }
 }

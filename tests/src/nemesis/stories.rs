@@ -35,6 +35,9 @@ pub trait People {
 
     /// Writes down what is done.
     fn mark(&self, what: &str);
+
+    /// Lets time pass: for faults that last.
+    fn lasting(&self, time: Duration);
 }
 
 impl People for Crowd {
@@ -52,6 +55,10 @@ impl People for Crowd {
 
     fn mark(&self, what: &str) {
         Self::mark(self, what);
+    }
+
+    fn lasting(&self, time: Duration) {
+        lasting(time);
     }
 }
 
@@ -182,7 +189,7 @@ fn pause(scene: &mut Scene<'_>) -> Result<()> {
     let node = scene.serving()?;
     scene.cluster.halt(node, true)?;
     scene.others_go_on("with the node halted")?;
-    lasting(WHILE);
+    scene.people.lasting(WHILE);
     scene.people.mark("the halted node goes on");
     scene.cluster.halt(node, false)?;
     scene.flows("with the node going on")
@@ -193,7 +200,7 @@ fn full(scene: &mut Scene<'_>) -> Result<()> {
     scene.cluster.fill(node, true)?;
     // A no is fine as long as it is one: what stands in a preallocated log may go on for long.
     scene.people.answers(FLOWS).context("with the disk full")?;
-    lasting(WHILE);
+    scene.people.lasting(WHILE);
     scene.people.mark("the disk has room again");
     scene.cluster.fill(node, false)?;
     if !scene.cluster.runs(node)? {
@@ -247,7 +254,7 @@ fn one_way(scene: &mut Scene<'_>) -> Result<()> {
     let node = scene.serving()?;
     scene.sever(node, false)?;
     scene.others_go_on("with a node unheard")?;
-    lasting(WHILE);
+    scene.people.lasting(WHILE);
     scene.healed()
 }
 
@@ -255,7 +262,7 @@ fn cut(scene: &mut Scene<'_>) -> Result<()> {
     let node = scene.serving()?;
     scene.sever(node, true)?;
     scene.others_go_on("with a node cut off")?;
-    lasting(WHILE);
+    scene.people.lasting(WHILE);
     scene.healed()
 }
 
@@ -263,9 +270,9 @@ fn flap(scene: &mut Scene<'_>) -> Result<()> {
     let node = scene.serving()?;
     for _ in 0..8 {
         scene.sever(node, true)?;
-        lasting(Duration::from_millis(100 + scene.dice.below(900)));
+        scene.people.lasting(Duration::from_millis(100 + scene.dice.below(900)));
         scene.cluster.heal()?;
-        lasting(Duration::from_millis(100 + scene.dice.below(900)));
+        scene.people.lasting(Duration::from_millis(100 + scene.dice.below(900)));
     }
     scene.healed()
 }
@@ -274,7 +281,7 @@ fn pull(scene: &mut Scene<'_>) -> Result<()> {
     let node = scene.serving()?;
     scene.cluster.plug(node, false)?;
     scene.others_go_on("with a cable pulled")?;
-    lasting(WHILE);
+    scene.people.lasting(WHILE);
     scene.cluster.plug(node, true)?;
     scene.flows("with the cable plugged in")
 }
@@ -283,7 +290,7 @@ fn loss(scene: &mut Scene<'_>) -> Result<()> {
     let node = scene.serving()?;
     scene.cluster.lose(node, 20)?;
     scene.flows("with a bad line")?;
-    lasting(WHILE);
+    scene.people.lasting(WHILE);
     scene.healed()
 }
 
@@ -291,7 +298,7 @@ fn narrow(scene: &mut Scene<'_>) -> Result<()> {
     let node = scene.serving()?;
     scene.cluster.narrow(node, 512)?;
     scene.flows("with a narrow line")?;
-    lasting(WHILE);
+    scene.people.lasting(WHILE);
     scene.healed()
 }
 
@@ -305,7 +312,7 @@ fn two(scene: &mut Scene<'_>) -> Result<()> {
     let heir = scene.serving()?;
     scene.cluster.halt(heir, true)?;
     scene.people.mark(&format!("node {heir} is halted"));
-    lasting(WHILE);
+    scene.people.lasting(WHILE);
     scene.cluster.halt(heir, false)?;
     scene.flows("after both faults")
 }

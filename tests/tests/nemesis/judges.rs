@@ -1,7 +1,9 @@
 //! The judges can see: each fault that is put into a sound history is found.
 
 use storage::dice::Dice;
-use tests::history::{Fate, Fold, History, Log, Looked, NEVER, Said, Seen, chain, contract, linear};
+use tests::history::{
+    Fate, Fold, History, Log, Looked, NEVER, Said, Seen, chain, contract, linear,
+};
 
 /// Clients of a made-up conversation.
 const CLIENTS: u32 = 6;
@@ -197,7 +199,8 @@ fn a_look_that_sees_what_was_not_said_yet_is_found() {
 #[test]
 fn an_unknown_message_may_come_late_and_may_not_come_twice() {
     let truth: Vec<Seen> = (1..=3).map(|seq| Seen { seq, message: seq.into() }).collect();
-    let said = |message, call, back, fate| Said { client: message as u32, call, back, message, fate };
+    let said =
+        |message, call, back, fate| Said { client: message as u32, call, back, message, fate };
     let kept = |upto| Fate::Kept { upto };
     let mut log = Log {
         said: vec![

@@ -24,7 +24,11 @@ struct Paper {
 impl Paper {
     fn set(&mut self, what: String, broken: bool) -> Result<()> {
         self.deeds += usize::from(broken);
-        if broken { self.broken.insert(what) } else { self.broken.remove(&what) };
+        if broken {
+            self.broken.insert(what)
+        } else {
+            self.broken.remove(&what)
+        };
         Ok(())
     }
 
@@ -106,6 +110,10 @@ impl Cluster for Paper {
         self.set(format!("down {node}"), false)
     }
 
+    fn leader(&mut self) -> Result<Option<usize>> {
+        Ok(Some(0))
+    }
+
     fn holders(&mut self, _: u16) -> Result<Holders> {
         let up: Vec<usize> =
             (0..self.nodes).filter(|it| self.runs(*it).is_ok_and(|runs| runs)).collect();
@@ -146,6 +154,8 @@ impl People for Content {
     fn mark(&self, what: &str) {
         self.marks.borrow_mut().push(what.to_owned());
     }
+
+    fn lasting(&self, _: Duration) {}
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::{
 /// How long hostile bytes are tried on every change.
 const HOSTILE_SECONDS: u64 = 15;
 
+/// How many nodes the nemesis has on every change.
+const NEMESIS_NODES: usize = 1;
+
 /// One thing that must hold.
 pub(crate) struct Step {
     /// Its name for `--only`.
@@ -32,7 +35,7 @@ pub(crate) enum Outcome {
 }
 
 /// Every step. The web app comes before Rust because the node embeds it.
-pub(crate) const STEPS: [Step; 10] = [
+pub(crate) const STEPS: [Step; 11] = [
     Step { name: "tools", what: "the programs the tests need", run: needed },
     Step { name: "fmt", what: "formats", run: fmt },
     Step { name: "web", what: "the web app: build, types, tests, sizes", run: web_app },
@@ -41,6 +44,7 @@ pub(crate) const STEPS: [Step; 10] = [
     Step { name: "doc", what: "the documentation", run: doc },
     Step { name: "rules", what: "the alerts and what they would have said", run: rules },
     Step { name: "hostile", what: "hostile bytes for every decoder", run: hostile },
+    Step { name: "nemesis", what: "nodes that are killed, halted, filled up", run: nemesis },
     Step { name: "load", what: "a short load on a node of this machine", run: load },
     Step { name: "browser", what: "journeys in real browsers", run: browser },
 ];
@@ -100,6 +104,15 @@ fn rules() -> Result<Outcome> {
 
 fn hostile() -> Result<Outcome> {
     suites::hostile(Profile::Dev, HOSTILE_SECONDS, 1)?;
+    Ok(Outcome::Done)
+}
+
+fn nemesis() -> Result<Outcome> {
+    if let Some(why) = crate::nemesis::cannot() {
+        println!("  nemesis skipped: {why}");
+        return Ok(Outcome::Skipped(why));
+    }
+    crate::nemesis::slice(NEMESIS_NODES)?;
     Ok(Outcome::Done)
 }
 

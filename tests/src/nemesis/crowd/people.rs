@@ -107,6 +107,8 @@ impl Person {
                     self.line = Some(line);
                     break if perhaps { Fate::Unknown } else { Fate::Refused };
                 }
+                // A full disk is told to the person, who does not try for ever.
+                Some(Reply::Faulted { fault: Fault::DiskFull }) if !perhaps => break Fate::Refused,
                 Some(Reply::Faulted { fault }) => {
                     let clear = matches!(fault, Fault::Busy | Fault::DiskFull);
                     perhaps |= !clear;
@@ -228,8 +230,11 @@ impl Person {
         fold.map_err(|why| self.wrong(why)).ok()
     }
 
+    /// Takes in what was told; who was shown nothing yet has nothing to put it to.
     fn told(&self, fold: &mut Fold, came: &ToBrowser) {
-        if let ToBrowser::Happened { topic, seq, event: Event::Conversation { event }, .. } = came
+        if fold.upto > 0
+            && let ToBrowser::Happened { topic, seq, event: Event::Conversation { event }, .. } =
+                came
             && *topic == self.topic()
         {
             let known = fold.happened(seq.0, event).map(|_| ());

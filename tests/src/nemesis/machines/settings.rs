@@ -12,6 +12,11 @@ use crate::nemesis::network::Network;
 pub(super) const WEB: u16 = 8443;
 /// Where other nodes reach a node.
 const PEERS: u16 = 7443;
+/// Where a newcomer knocks.
+const JOIN: u16 = 7444;
+/// Room on each disk, in MiB: a node refuses to write when less than 256 are free. The file behind
+/// it is as large as what was written.
+const DISK_MIB: u64 = 1024;
 /// Where Debian keeps the library that moves clocks.
 const FAKETIME: [&str; 2] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
@@ -55,7 +60,7 @@ impl Plan {
             nodes,
             clustered: nodes > 1,
             konsil,
-            disk_mib: 256,
+            disk_mib: DISK_MIB,
             log,
             faketime: faketime(),
         })
@@ -78,15 +83,13 @@ impl Plan {
              commands_per_second = 100000\n"
         );
         if self.clustered {
-            let seeds: Vec<String> =
-                (0..self.nodes).map(|it| format!("\"{}:{PEERS}\"", network.address(it))).collect();
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
                 "[cluster]\nname = \"{name}\"\nlisten = \"{address}:{PEERS}\"\n\
-                 advertise = [\"{address}:{PEERS}\"]\nseeds = [{}]\n\
-                 country = \"DE\"\nsite = \"room-{node}\"\n",
-                seeds.join(", ")
+                 join = \"{address}:{JOIN}\"\nadvertise = [\"{address}\"]\n\
+                 web = [\"https://{address}:{WEB}\"]\nsite = \"room-{node}\"\n\
+                 countries = [\"DE\"]\n",
             );
         }
         text
