@@ -30,15 +30,13 @@ use protocol::{
     id::NodeId,
 };
 use storage::disk::{Disk, real::RealDisk};
-use tokio::{
-    sync::watch,
-    task::JoinHandle,
-};
+use tokio::{sync::watch, task::JoinHandle};
 
 mod change;
 pub mod log;
 pub mod machine;
 pub mod placement;
+mod presence;
 mod seam;
 mod steward;
 #[cfg(test)]

@@ -101,7 +101,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<()> {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,node=info,rtc_dtls=error"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,node=info,openraft=off,rtc_dtls=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     // Two providers may be linked; one has to be chosen before the first handshake.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {

@@ -11,7 +11,7 @@ use protocol::{
     key::SHARDS,
 };
 use std::{io, net::IpAddr, path::Path, sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{
     desk::Desk,
@@ -37,6 +37,9 @@ const SOON: Duration = Duration::from_secs(20);
 const SHOWN: Duration = Duration::from_millis(500);
 /// How often it is looked whether the join door should be open.
 const DOOR: Duration = Duration::from_millis(500);
+
+/// How long it stays open after the last invitation is used or over.
+const LINGER: Duration = Duration::from_secs(30);
 
 /// The node cannot take part in its cluster.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +76,17 @@ pub struct Newcomer {
     pub web: Vec<String>,
 }
 
+/// Where newcomers knock.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// Who opens.
+    pub peer: String,
+    /// Where it is.
+    pub addresses: Vec<String>,
+    /// Whether it is open now.
+    pub open: watch::Receiver<bool>,
+}
+
 /// A running member.
 pub struct Membership {
     /// Who it is.
@@ -87,6 +101,8 @@ pub struct Membership {
     pub links: watch::Receiver<Links>,
     /// The way to other nodes; none for a node that is alone.
     pub swarm: Option<Swarm>,
+    /// Whether the join door is open.
+    pub door_open: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     /// Kept so that a lone node's watch of links does not end.
     _links: Option<watch::Sender<Links>>,
@@ -145,6 +161,7 @@ impl Membership {
             control,
             links,
             swarm,
+            door_open: watch::Sender::new(false),
             tasks: Mutex::default(),
             _links: alone,
         };
@@ -166,12 +183,13 @@ impl Membership {
             let listen = [format!("/ip4/{}/tcp/{}", at.ip(), at.port())];
             let listen = if at.is_ipv6() { [listen[0].replace("ip4", "ip6")] } else { listen };
             let answer = receive(self.control.clone(), self.identity.cluster, data);
-            tasks.push(tokio::spawn(keep_door(self.control.clone(), key, listen.to_vec(), answer)));
+            let (control, open) = (self.control.clone(), self.door_open.clone());
+            tasks.push(tokio::spawn(keep_door(control, key, listen.to_vec(), answer, open)));
         }
     }
 
     /// Whom newcomers knock at, and where; none when this node has no join door.
-    pub fn door(&self, config: &Config) -> Option<(String, Vec<String>)> {
+    pub fn door(&self, config: &Config) -> Option<Door> {
         let (swarm, at) = (self.swarm.as_ref()?, config.cluster.join?);
         let address = |ip: IpAddr| {
             let family = if ip.is_ipv6() { "ip6" } else { "ip4" };
@@ -180,12 +198,16 @@ impl Membership {
         let told = config.cluster.advertise.iter().copied().map(address).collect::<Vec<_>>();
         if !told.is_empty() || !at.ip().is_unspecified() {
             let told = if told.is_empty() { vec![address(at.ip())] } else { told };
-            return Some((swarm.peer().to_owned(), told));
+            return Some(self.door_at(swarm, told));
         }
         // Wherever the swarm listens, the door does too, on its own port.
         let ips = swarm.addresses().iter().filter_map(|it| it.split('/').nth(2)?.parse().ok());
         let ips: std::collections::BTreeSet<IpAddr> = ips.collect();
-        Some((swarm.peer().to_owned(), ips.into_iter().map(address).collect()))
+        Some(self.door_at(swarm, ips.into_iter().map(address).collect()))
+    }
+
+    fn door_at(&self, swarm: &Swarm, addresses: Vec<String>) -> Door {
+        Door { peer: swarm.peer().to_owned(), addresses, open: self.door_open.subscribe() }
     }
 
     /// Adds a task that ends with the member.
@@ -355,7 +377,10 @@ async fn show_lines(peers: Arc<Peers>) {
 
 /// Says where this node is, whenever the map says something else.
 async fn announce(control: Control, node: NodeKey, now: Candidate) {
-    let Candidate { addresses, web, labels, release, wire, .. } = now;
+    let Candidate { addresses, web, mut labels, release, wire, .. } = now;
+    if labels.name.is_empty() {
+        labels.name = format!("node-{}", node.number);
+    }
     let same = |map: &Arc<Map>| {
         map.member(node).is_none_or(|it| {
             (&it.addresses, &it.web, &it.labels, &it.release, it.wire)
@@ -384,13 +409,24 @@ async fn announce(control: Control, node: NodeKey, now: Candidate) {
 }
 
 /// Opens the join door while there are invitations.
-async fn keep_door(control: Control, key: PeerKey, listen: Vec<String>, answer: Answer) {
+async fn keep_door(
+    control: Control,
+    key: PeerKey,
+    listen: Vec<String>,
+    answer: Answer,
+    open: watch::Sender<bool>,
+) {
     let mut door: Option<JoinDoor> = None;
-    let mut tick = tokio::time::interval(DOOR);
+    let mut maps = control.maps();
+    let mut wanted = Instant::now() - LINGER;
     loop {
-        tick.tick().await;
-        let invited = control.map().invitations.iter().any(|it| it.expires > now());
-        match (invited, door.take()) {
+        // Invitations come with a map, and go with time as well.
+        let _ = tokio::time::timeout(DOOR, maps.changed()).await;
+        if control.map().invitations.iter().any(|it| it.expires > now()) {
+            wanted = Instant::now();
+        }
+        // Whoever used the last one up is still to be answered.
+        match (wanted.elapsed() < LINGER, door.take()) {
             (true, None) => match JoinDoor::open(&key, &listen, answer.clone()).await {
                 Ok(opened) => {
                     tracing::info!(at = ?opened.addresses(), "the join door is open");
@@ -401,6 +437,7 @@ async fn keep_door(control: Control, key: PeerKey, listen: Vec<String>, answer: 
             (false, Some(open)) => open.close().await,
             (_, kept) => door = kept,
         }
+        open.send_replace(door.is_some());
     }
 }
 

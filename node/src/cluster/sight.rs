@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::{
     admin::{Order, Outcome},
     join::Token,
+    membership::Door,
 };
 use crate::{
     control::{Control, ControlNo, placement},
@@ -34,6 +35,8 @@ use crate::{
 
 /// How long another node may take to say how it is.
 const ASKED: Duration = Duration::from_millis(800);
+/// How long the join door may take to open.
+const OPENED: Duration = Duration::from_secs(10);
 /// What was gathered is good for so long, however many look.
 const FRESH: Duration = Duration::from_millis(400);
 /// Bytes of a node's status.
@@ -50,7 +53,7 @@ pub struct Sight {
     /// How this node is.
     pub own: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
     /// Who newcomers are told to knock at, and where; none when this node has no join door.
-    pub door: Option<(String, Vec<String>)>,
+    pub door: Option<Door>,
     rules: placement::Rules,
     gathered: Mutex<Option<(Instant, Arc<Overview>)>>,
 }
@@ -62,7 +65,7 @@ impl Sight {
         peers: Arc<Peers>,
         links: watch::Receiver<Links>,
         own: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
-        (door, rules): (Option<(String, Vec<String>)>, placement::Rules),
+        (door, rules): (Option<Door>, placement::Rules),
     ) -> Arc<Self> {
         Arc::new(Self { control, peers, links, own, door, rules, gathered: Mutex::default() })
     }
@@ -157,7 +160,7 @@ impl Sight {
     }
 
     async fn invite(&self, minutes: u64, witness: bool) -> Outcome {
-        let Some((peer, addresses)) = self.door.clone() else {
+        let Some(Door { peer, addresses, mut open }) = self.door.clone() else {
             return Outcome::No(
                 "this node does not listen for others. Set cluster.listen and cluster.join in its \
                  configuration (`konsil config` explains them) and start it again"
@@ -170,7 +173,17 @@ impl Sight {
         let expires = now().after(protocol::time::Span::from_secs(minutes * 60));
         let change = Change::Invite { digest: token.digest(), expires, purpose };
         match self.control.change(change).await {
-            Ok(_) => Outcome::Done(json!({ "token": token.text(), "expires": expires })),
+            Ok(_) => {
+                let opened = tokio::time::timeout(OPENED, open.wait_for(|open| *open)).await;
+                if !matches!(opened, Ok(Ok(_))) {
+                    return Outcome::No(
+                        "the join door does not open: is another program using the port of \
+                         cluster.join? The log of this node says more"
+                            .into(),
+                    );
+                }
+                Outcome::Done(json!({ "token": token.text(), "expires": expires }))
+            }
             Err(no) => Outcome::No(no.to_string()),
         }
     }

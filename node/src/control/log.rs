@@ -169,11 +169,7 @@ impl RaftLogReader<Plane> for LogStore {
         Ok(self.book.lock().range(range, usize::MAX))
     }
 
-    async fn limited_get_log_entries(
-        &mut self,
-        start: u64,
-        end: u64,
-    ) -> Result<Vec<Entry>, Fault> {
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, Fault> {
         Ok(self.book.lock().range(start..end, MESSAGE_BYTES))
     }
 }

@@ -8,8 +8,7 @@
 use std::{io::Cursor, sync::Arc};
 
 use openraft::{
-    EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot,
-    storage::RaftStateMachine,
+    EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot, storage::RaftStateMachine,
 };
 use parking_lot::Mutex;
 use protocol::{cluster::Map, codec};
@@ -138,11 +137,7 @@ impl Machine {
         control::check(&map);
         self.keep(meta.clone(), bytes)?;
         let mut state = self.state.lock();
-        *state = State {
-            applied: meta.last_log_id,
-            membership: meta.last_membership.clone(),
-            map,
-        };
+        *state = State { applied: meta.last_log_id, membership: meta.last_membership.clone(), map };
         self.publish(&state);
         Ok(())
     }

@@ -129,8 +129,9 @@ mod tests {
     }
 
     fn map(members: &[(u64, &str, Purpose)]) -> Map {
-        let members =
-            members.iter().map(|(number, site, purpose)| (*number, member(*number, site, *purpose)));
+        let members = members
+            .iter()
+            .map(|(number, site, purpose)| (*number, member(*number, site, *purpose)));
         Map { members: members.collect(), ..Map::default() }
     }
 
@@ -177,13 +178,8 @@ mod tests {
 
     #[test]
     fn sites_share_the_votes() {
-        let map = map(&[
-            (1, "a", DATA),
-            (2, "a", DATA),
-            (3, "a", DATA),
-            (4, "b", DATA),
-            (5, "c", DATA),
-        ]);
+        let map =
+            map(&[(1, "a", DATA), (2, "a", DATA), (3, "a", DATA), (4, "b", DATA), (5, "c", DATA)]);
         let alive = set(&[1, 2, 3, 4, 5]);
         let three = choose(&map, &set(&[1]), &set(&[1, 4, 5]));
         assert_eq!(three, set(&[1, 4, 5]));

@@ -26,10 +26,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    RaftRoad, RoadFault,
-    types::Plane,
-};
+use super::{RaftRoad, RoadFault, types::Plane};
 
 /// A message to one member.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -53,6 +53,8 @@ const NO: u8 = 0;
 /// Handshakes under way, and connections.
 const PENDING: u32 = 16;
 const CONNECTIONS: u32 = 32;
+/// A dial that goes several ways may arrive on more than one.
+const PER_PEER: u32 = 3;
 /// Requests under way.
 const REQUESTS: usize = 8;
 /// The request has arrived, and the answer has been taken, within this time.
@@ -98,7 +100,7 @@ impl JoinDoor {
         let limits = ConnectionLimits::default()
             .with_max_pending_incoming(Some(PENDING))
             .with_max_established_incoming(Some(CONNECTIONS))
-            .with_max_established_per_peer(Some(1));
+            .with_max_established_per_peer(Some(PER_PEER));
         let behaviour = DoorBehaviour {
             gate: Gate::new(Toll::new(EACH, ALL, Instant::now()), figures.clone()),
             limits: connection_limits::Behaviour::new(limits),

@@ -19,6 +19,8 @@ use tokio::time::timeout;
 
 /// From the first packet to the answer.
 const WHOLE: Duration = Duration::from_secs(40);
+/// The door gets so long to say good-bye.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// Addresses that are tried.
 const ADDRESSES: usize = 16;
 
@@ -106,12 +108,20 @@ async fn talk(
     }
     let ask = ask(swarm.behaviour().new_control(), peer, request);
     tokio::pin!(ask);
-    loop {
+    let answer = loop {
         tokio::select! {
-            answer = &mut ask => return answer,
+            answer = &mut ask => break answer,
             _ = swarm.select_next_some() => {}
         }
-    }
+    };
+    // The door closes the connection once it sees that the answer was taken.
+    let closed = async {
+        while swarm.network_info().num_peers() > 0 {
+            swarm.select_next_some().await;
+        }
+    };
+    let _ = timeout(FAREWELL, closed).await;
+    answer
 }
 
 async fn ask(mut control: Control, peer: PeerId, request: Bytes) -> Result<Vec<u8>, JoinFault> {

@@ -53,7 +53,8 @@ pub(super) fn read(disk: &dyn Disk) -> Result<Option<Kept>, StorageFault> {
     };
     let head = bytes.get(..HEAD).filter(|head| head.starts_with(MAGIC));
     let head = head.ok_or_else(|| damaged("no head"))?;
-    let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let number =
+        |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let version = u16::from_le_bytes([head[8], head[9]]);
     if version > VERSION {
         return Err(StorageFault::NewerData { found: version.into(), known: VERSION.into() });

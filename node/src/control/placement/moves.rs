@@ -237,9 +237,8 @@ impl<'a> Moves<'a> {
                 && self.scene.may_pair(primary, seat)
                 && self.rebuilds[seat] < self.rules.rebuilds_max
         };
-        let best = |site: &BTreeSet<(usize, Seat)>| {
-            site.iter().find(|(_, seat)| fits(*seat)).copied()
-        };
+        let best =
+            |site: &BTreeSet<(usize, Seat)>| site.iter().find(|(_, seat)| fits(*seat)).copied();
         let home = self.scene.holders[primary].site;
         let sites = self.ranked.iter().enumerate();
         let sites = sites.filter(|(site, _)| !self.scene.apart || *site != home);
