@@ -92,6 +92,22 @@ impl Desk {
         let gone = || PeerNo::Faulted(Fault::Restarted);
         let data = self.data.get().ok_or_else(gone)?;
         match request {
+            PeerRequest::State { shard, after } | PeerRequest::Backup { shard, after } => {
+                let ledger = data.ledger.clone();
+                let page = blocking(move || ledger.state_page(shard, after)).await?;
+                let (base, page, next) = page;
+                Ok(PeerAnswer::State { base, page, next })
+            }
+            PeerRequest::Sums { shard, after } => {
+                let ledger = data.ledger.clone();
+                let after = after.and_then(|name| JournalId::new(&name).ok());
+                let sums = blocking(move || ledger.sums(shard, after.as_ref(), SUMS)).await?;
+                let sums: Vec<_> = sums
+                    .into_iter()
+                    .map(|(journal, seq, hash)| (journal.as_str().to_owned(), seq, hash))
+                    .collect();
+                Ok(PeerAnswer::Bytes(codec::encode(&sums)))
+            }
             PeerRequest::Content { hash, len, offset } => {
                 data.contents.piece(ContentId { hash, len }, offset).await
             }

@@ -246,7 +246,7 @@ impl Pump {
                 tokio::spawn(async move {
                     if let Err(why) = me.copy_state(&ledger, shard, from).await {
                         tracing::warn!(shard, %from, why, "a copy was broken off; it is begun anew");
-                        let _ = &ledger;
+                        ledger.copy_failed(shard);
                     }
                     drop(place);
                 });
@@ -270,8 +270,7 @@ impl Pump {
             };
             let (ledger, last) = (ledger.clone(), next.is_none());
             let taken = tokio::task::spawn_blocking(move || {
-                let _ = (&ledger, shard, from, base, page, last);
-                Ok::<(), StorageFault>(())
+                ledger.take_state(shard, from, base, page, last)
             });
             taken.await.map_err(|it| it.to_string())?.map_err(|it| it.to_string())?;
             match next {
