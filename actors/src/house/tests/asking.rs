@@ -1,0 +1,142 @@
+//! Asks and queries find their actor, wherever it lives.
+
+use protocol::{
+    caller::Caller,
+    cluster::Epoch,
+    codec,
+    frame::Fault,
+    id::{CaseId, LinkId, PersonId, SessionId},
+    key::Key,
+    peer::{PeerNo, PeerRequest},
+    tenant::TenantCommand,
+};
+use std::sync::Arc;
+
+use super::town::{Town, open, say, talk, until};
+use crate::{
+    conversation::{Answer, Conversation, Query},
+    handle::No,
+    house::House,
+    tenant::{self, Tenant},
+    trial::{BANK, customer, expert},
+};
+
+async fn admits(house: &Arc<House>, key: Key, by: Caller) -> Result<bool, No> {
+    match house.query::<Conversation>(key, Query::Admits { by }).await? {
+        Answer::Admits(admits) => Ok(admits),
+        other => panic!("{other:?} is the answer to another question"),
+    }
+}
+
+#[tokio::test]
+async fn who_asks_need_not_know_where_an_actor_lives() {
+    let town = Town::of(2).await;
+    let (here, there) = (town.house(1), town.house(2));
+    let key = open(&there, 7).await;
+    assert_eq!(say(&there, key, 1, "von drüben").await.0, 4);
+    assert_eq!(say(&here, key, 2, "von hier").await.0, 5);
+    assert_eq!(admits(&there, key, customer(2)).await, Ok(true));
+    assert_eq!(admits(&there, key, customer(3)).await, Ok(false));
+    assert_eq!((here.conversations.awake(), there.conversations.awake()), (1, 0));
+}
+
+#[tokio::test]
+async fn ho1_an_ask_is_carried_once_and_then_served_or_refused() {
+    let town = Town::of(3).await;
+    let key = talk(7);
+    let query = codec::encode(&Query::Admits { by: customer(2) });
+    let request = PeerRequest::Query { key, query };
+    let no = town.house(2).serve(3, request).await;
+    assert_eq!(no, Err(PeerNo::NotOwner(Epoch(0))));
+    assert!(town.asked().is_empty(), "HO1: it was not carried on");
+    let odd = PeerRequest::Query { key, query: vec![0xff; 9] };
+    assert_eq!(town.house(1).serve(3, odd).await, Err(PeerNo::Unknown));
+    assert_eq!(town.house(1).serve(3, PeerRequest::Status).await, Err(PeerNo::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ho2_patience_has_an_end_when_nobody_serves() {
+    let town = Town::of(2).await;
+    town.leave();
+    let asked = tokio::time::Instant::now();
+    let answer = admits(&town.house(1), talk(7), customer(2)).await;
+    assert_eq!(answer, Err(No::Faulted(Fault::Restarted)), "HO2");
+    let waited = asked.elapsed().as_secs();
+    assert!((20..22).contains(&waited), "{waited} s");
+}
+
+#[tokio::test]
+async fn k5_what_may_be_old_is_not_answered_until_it_surely_is_the_newest() {
+    let town = Town::of(2).await;
+    let (here, there) = (town.house(1), town.house(2));
+    let key = open(&here, 7).await;
+    town.readable(false);
+    let asks = [here.clone(), there.clone()]
+        .map(|house| tokio::spawn(async move { admits(&house, key, customer(2)).await }));
+    // Said twice: the second time rests on nothing new, so it waits like a query.
+    let first = say(&here, key, 1, "geht").await;
+    let again = {
+        let house = here.clone();
+        tokio::spawn(async move { say(&house, key, 1, "geht").await })
+    };
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+    assert!(asks.iter().all(|ask| !ask.is_finished()) && !again.is_finished(), "K5");
+    town.readable(true);
+    for ask in asks {
+        assert_eq!(ask.await.expect("ran"), Ok(true));
+    }
+    assert_eq!(again.await.expect("ran"), first);
+}
+
+#[tokio::test]
+async fn a_cut_reaches_the_sockets_of_every_node() {
+    let town = Town::of(3).await;
+    let (tenant, case) = (Key::Tenant(BANK), CaseId::from_u128(7));
+    let (link, by) = (LinkId::from_u128(9), expert(1));
+    let mut cuts = [1, 2, 3].map(|number| town.house(number).cuts());
+    let input =
+        |command| tenant::Input::Command { command, case, link, customer: PersonId::from_u128(2) };
+    let house = town.house(2);
+    let opened = TenantCommand::Open { title: "Baufinanzierung".into() };
+    house.ask::<Tenant>(tenant, by, input(opened)).await.expect("opened");
+    let revoked = TenantCommand::Revoke { link };
+    house.ask::<Tenant>(tenant, by, input(revoked)).await.expect("revoked");
+    for cuts in &mut cuts {
+        assert_eq!(cuts.recv().await, Ok(link));
+    }
+    let ended: Arc<parking_lot::Mutex<Vec<u64>>> = Arc::default();
+    for number in 1..=3 {
+        let ended = ended.clone();
+        town.house(number).on_session_cut(move |session| {
+            assert_eq!(session, SessionId::from_u128(5));
+            ended.lock().push(number);
+        });
+    }
+    town.house(3).cut_session(SessionId::from_u128(5));
+    until("every node ended the session's sockets", || ended.lock().len() == 3).await;
+}
+
+#[tokio::test]
+async fn what_was_left_open_is_asked_again_by_whoever_serves_next() {
+    let town = Town::of(2).await;
+    let case = CaseId::from_u128(7);
+    let key = talk(7);
+    assert_ne!(key.shard(), Key::Tenant(BANK).shard());
+    town.give(key, None); // nobody serves the case's room and conversation
+    let (tenant, link) = (Key::Tenant(BANK), LinkId::from_u128(9));
+    let command = TenantCommand::Open { title: "Baufinanzierung".into() };
+    let input = tenant::Input::Command { command, case, link, customer: customer(2).person };
+    town.house(1).ask::<Tenant>(tenant, expert(1), input).await.expect("opened");
+    // The tenant moves before its asks were delivered; the next life makes them again.
+    town.move_to(2).await;
+    town.give(key, Some(2));
+    let there = town.house(2);
+    until("the tenant was roused", || there.conversations.awake() == 1).await;
+    assert_eq!(admits(&town.house(1), key, customer(2)).await, Ok(true));
+    let by = expert(1);
+    let query = tenant::Query::LinkOf { by, case, link };
+    let answer = town.house(1).query::<Tenant>(tenant, query).await;
+    assert!(matches!(answer, Ok(tenant::Answer::LinkOf(Ok(until))) if until.ms() > 0));
+}
