@@ -171,6 +171,12 @@ impl Replica {
         let twin = primary.config.twin;
         let remains = twin.filter(|twin| !suspect(*twin));
         let target = self.join_target();
+        let may_hand_off = primary.joint.is_none()
+            && primary.ready
+            && remains.is_some_and(|twin| self.wanted.is_some_and(|it| it.primary == twin));
+        if primary.handing.is_some() && !may_hand_off {
+            return Wish::Resume;
+        }
         if let Some(joint) = primary.joint {
             let peer = primary.peers.get(&joint.node);
             let caught_up = peer.is_some_and(|peer| peer.synced && peer.matched >= self.commit);
@@ -199,16 +205,13 @@ impl Replica {
             });
             return if near && !suspect(node) { Wish::Court(node) } else { Wish::Nothing };
         }
-        self.wish_to_hand_off(primary)
+        match remains {
+            Some(twin) if may_hand_off => self.wish_to_hand_off(primary, twin),
+            _ => Wish::Nothing,
+        }
     }
 
-    fn wish_to_hand_off(&self, primary: &Primary) -> Wish {
-        let twin = primary.config.twin.filter(|twin| {
-            self.wanted.is_some_and(|wanted| wanted.primary == *twin) && primary.ready
-        });
-        let Some(twin) = twin else {
-            return if primary.handing.is_some() { Wish::Resume } else { Wish::Nothing };
-        };
+    fn wish_to_hand_off(&self, primary: &Primary, twin: NodeKey) -> Wish {
         if self.now < self.hand_after {
             return Wish::Nothing;
         }
@@ -230,11 +233,7 @@ impl Replica {
             Wish::Nothing => {}
             Wish::Court(node) => {
                 primary.joint = Some(Joint { node, since: now, proposed: false, refused: false });
-                let wish = match &self.role {
-                    Role::Primary(primary) => self.wish(primary),
-                    _ => Wish::Nothing,
-                };
-                self.grant(wish, out);
+                self.drive(out);
             }
             Wish::LetGo => {
                 primary.joint = None;
@@ -250,11 +249,7 @@ impl Replica {
             }
             Wish::Quiesce => {
                 primary.handing = Some(now);
-                let wish = match &self.role {
-                    Role::Primary(primary) => self.wish_to_hand_off(primary),
-                    _ => Wish::Nothing,
-                };
-                self.grant(wish, out);
+                self.drive(out);
             }
             Wish::Resume => {
                 primary.handing = None;

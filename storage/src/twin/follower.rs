@@ -183,12 +183,21 @@ impl Replica {
             append.prev = start;
             return self.take(from, epoch, append, out);
         }
-        let Role::Follow(follow) = &self.role else { return };
-        if follow.asked == Some(start) && self.is_foreign() {
-            // Asked for what follows the start, it offers less: its log is another one.
+        let last = self.log.last();
+        let Role::Follow(follow) = &mut self.role else { return };
+        if follow.matched.is_some_and(|matched| matched >= start.lsn) {
+            // An old one, late or doubled: what it brings is here, and is acknowledged again.
+            follow.owed = Some((epoch, from));
+            return self.acknowledge(out);
+        }
+        let asked = follow.asked == Some(last) && follow.unmatched_beats > 1;
+        if asked && self.is_foreign() {
+            // Asked for what follows the last, it goes on offering less: its log is another one.
             return self.copy_from(from, out);
         }
-        self.mismatch(from, epoch, start, out);
+        // The last and nothing less: what lies between may be good and acknowledged, and an answer
+        // that the primary has forgotten the start must not lead to a copy that drops it.
+        self.mismatch(from, epoch, last, out);
     }
 
     fn mismatch(&mut self, to: NodeKey, epoch: Epoch, hint: At, out: &mut Vec<Output>) {

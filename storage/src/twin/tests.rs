@@ -5,4 +5,5 @@ mod faults;
 mod force;
 mod join;
 mod reads;
+mod walks;
 mod world;

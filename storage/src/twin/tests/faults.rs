@@ -1,17 +1,11 @@
 //! A network and a disk that do what they may.
 
-use super::world::{Fate, World};
+use super::world::{Fate, Router, World};
 use crate::twin::{Alarm, Input, Settings};
 use protocol::cluster::{Epoch, Lsn};
 
 /// Every third frame is lost, every fifth doubled, every seventh late.
-fn rough() -> Box<
-    dyn FnMut(
-        protocol::cluster::NodeKey,
-        protocol::cluster::NodeKey,
-        &protocol::twin::TwinFrame,
-    ) -> Fate,
-> {
+fn rough() -> Router {
     let mut count = 0;
     Box::new(move |_, _, _| {
         count += 1;

@@ -46,7 +46,7 @@ pub(super) struct Node {
     pub(super) stuck: bool,
 }
 
-type Router = Box<dyn FnMut(NodeKey, NodeKey, &TwinFrame) -> Fate>;
+pub(super) type Router = Box<dyn FnMut(NodeKey, NodeKey, &TwinFrame) -> Fate>;
 
 pub(super) struct World {
     pub(super) now: u64,
@@ -266,7 +266,8 @@ impl World {
         for lsn in before + 1..=upto.0 {
             let entry = replica.entry(Lsn(lsn)).expect("what is committed is in memory").clone();
             // Only a primary's word is an answer to somebody.
-            if matches!(replica.standing(), Standing::Serving { .. } | Standing::Warming { .. }) {
+            let status = replica.status();
+            if status.act == status.seen {
                 let known = self.acked.entry(entry.at.lsn).or_insert(entry.payload.clone());
                 assert_eq!(*known, entry.payload, "I3: one payload per position");
             }
@@ -274,10 +275,16 @@ impl World {
         }
     }
 
-    /// I2: every acknowledged entry is durable at every eligible node.
+    /// I2: every acknowledged entry is durable at every eligible node. I10: whoever may read
+    /// has applied every one.
     fn judge(&self) {
         if self.config.generation > 0 {
             return;
+        }
+        let newest = self.acked.last_key_value().map_or(Lsn(0), |(lsn, _)| *lsn);
+        for (number, node) in &self.nodes {
+            let applied = node.state.last().map_or(Lsn(0), |entry| entry.at.lsn);
+            assert!(!self.readable(*number) || applied >= newest, "I10: node {number} is stale");
         }
         let eligible = [Some(self.config.primary), self.config.twin];
         for node in eligible.into_iter().flatten() {
@@ -322,6 +329,10 @@ impl World {
         }
     }
 
+    pub(super) fn is_writing(&self, number: u64) -> bool {
+        !self.nodes[&number].writes.is_empty()
+    }
+
     /// The disk keeps nothing of what is under way.
     pub(super) fn lose_writes(&mut self, number: u64) {
         let first = self.node(number).writes.front().map(|(_, ticket, _)| *ticket);
@@ -354,7 +365,7 @@ impl World {
         for number in 1..=3 {
             self.sync(number);
             self.end_copy(number);
-            if (self.now + number) % 25 == 0 {
+            if (self.now + number).is_multiple_of(25) {
                 self.input(number, Input::Tick);
             }
         }
