@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use crate::{
     dev,
     house::{self, Profile},
-    run::{cargo, program, step},
+    nemesis,
+    run::{cargo, output, program, step},
     site::Site,
     tools, web,
 };
@@ -18,6 +19,12 @@ pub(crate) enum Bench {
     /// The store and its log, alone.
     Storage {
         /// Handed to `bench_storage`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// How long people wait when a node is killed; NATS beside it when it is installed.
+    Failover {
+        /// Handed to `bench_failover`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -44,6 +51,7 @@ impl Bench {
                 bench.args(["bench_storage", "--"]).args(args);
                 step("bench_storage", &mut bench)
             }
+            Self::Failover { args } => failover(&args),
             Self::Media { args } => {
                 let bench =
                     ["run", "--release", "--locked", "-p", "node", "--example", "media_bench"];
@@ -57,6 +65,27 @@ impl Bench {
             }
         }
     }
+}
+
+/// Kills nodes and counts the time.
+fn failover(args: &[String]) -> Result<()> {
+    if let Some(why) = nemesis::cannot() {
+        bail!("the failover bench cannot run here: {why}");
+    }
+    if tools::for_peers().is_err() {
+        println!("  nats-server cannot be installed here: the bench runs without it");
+    }
+    tools::for_building()?;
+    web::build()?;
+    dev::build(Profile::Release)?;
+    let build = ["build", "--release", "--locked", "-p", "tests", "--bin", "bench_failover"];
+    step("building bench_failover", &mut cargo(build))?;
+    let mut bench = program(house::built(Profile::Release, "bench_failover"));
+    bench.env("KONSIL_BIN", house::built(Profile::Release, "konsil"));
+    if let Some(commit) = output(program("git").args(["describe", "--always", "--dirty"])) {
+        bench.args(["--commit", &commit]);
+    }
+    step("bench_failover", bench.args(args))
 }
 
 /// One plan against a node that lives as long as the plan, on an empty folder.

@@ -40,6 +40,9 @@ const NEMESIS: [Tool; 5] = [
     Tool { program: "nsenter", package: "util-linux" },
 ];
 
+/// The peer beside whom the failover bench runs.
+const PEERS: [Tool; 1] = [Tool { program: "nats-server", package: "nats-server" }];
+
 /// Makes sure that everything can be built.
 pub(crate) fn for_building() -> Result<()> {
     require(&BUILD)?;
@@ -55,6 +58,11 @@ pub(crate) fn for_testing() -> Result<()> {
 /// Makes sure that machines can be made to fail.
 pub(crate) fn for_nemesis() -> Result<()> {
     require(&NEMESIS)
+}
+
+/// Makes sure that the peers are there.
+pub(crate) fn for_peers() -> Result<()> {
+    require(&PEERS)
 }
 
 /// Whether a program is on the path.
