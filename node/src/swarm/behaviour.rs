@@ -1,17 +1,22 @@
 //! What libp2p is told to do: transports, admission, bounds.
 
-use super::{Options, SwarmFault, identity::Identity};
+use super::{Options, SwarmFault, book::is_quic, identity::Identity};
 use libp2p::{
     Multiaddr, Swarm, SwarmBuilder, allow_block_list,
     allow_block_list::AllowedPeers,
     connection_limits::{self, ConnectionLimits},
-    futures::StreamExt,
-    mdns, memory_connection_limits, ping, quic, rendezvous, swarm,
+    futures::{FutureExt, StreamExt},
+    mdns, memory_connection_limits,
+    multiaddr::Protocol,
+    ping, quic, rendezvous, swarm,
     swarm::{NetworkBehaviour, SwarmEvent, behaviour::toggle::Toggle},
     tcp, tls, yamux,
 };
-use std::{collections::BTreeMap, time::Duration};
-use tokio::time::timeout;
+use std::{
+    net::{SocketAddr, UdpSocket},
+    time::Duration,
+};
+use tokio::time::{interval, timeout};
 
 /// Handshakes that others began and did not end.
 const PENDING: u32 = 64;
@@ -35,6 +40,8 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 const MEMORY: f64 = 0.9;
 /// Every address is listened on within this time.
 const LISTENING: Duration = Duration::from_secs(10);
+/// How often, and how long, a port is looked at that shall become free.
+const FREEING: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 
 /// Parts are asked in this order: who is not admitted costs nothing behind the first.
 #[derive(NetworkBehaviour)]
@@ -144,36 +151,80 @@ pub(super) fn addresses<'a>(
     texts.into_iter().map(read).collect()
 }
 
-/// Listens everywhere and waits until each listener says where.
+/// Listens everywhere and waits until each listener says where; in the order asked for.
 pub(super) async fn listen<B: NetworkBehaviour>(
     swarm: &mut Swarm<B>,
     addresses: Vec<Multiaddr>,
 ) -> Result<Vec<Multiaddr>, SwarmFault> {
-    let mut waiting = BTreeMap::new();
+    let mut waiting = Vec::new();
     for address in addresses {
         let listener = swarm.listen_on(address.clone()).map_err(|reason| SwarmFault::Listen {
             address: address.to_string(),
-            reason: reason.to_string(),
+            reason: words(&reason),
         })?;
-        waiting.insert(format!("{listener:?}"), address);
+        waiting.push((listener, address, Vec::new()));
     }
-    let mut listened = Vec::new();
-    let all = async {
-        while !waiting.is_empty() {
-            if let SwarmEvent::NewListenAddr { listener_id, address } =
-                swarm.select_next_some().await
-            {
-                waiting.remove(&format!("{listener_id:?}"));
-                listened.push(address);
-            }
+    let mut hear = |event| {
+        if let SwarmEvent::NewListenAddr { listener_id, address } = event {
+            let own = waiting.iter_mut().find(|(listener, ..)| *listener == listener_id);
+            own.into_iter().for_each(|(_, _, places)| places.push(address.clone()));
         }
+        waiting.iter().all(|(_, _, places)| !places.is_empty())
     };
-    let _ = timeout(LISTENING, all).await;
-    match waiting.into_values().next() {
-        None => Ok(listened),
-        Some(address) => Err(SwarmFault::Listen {
+    let all = timeout(LISTENING, async { while !hear(swarm.select_next_some().await) {} });
+    if all.await.is_ok() {
+        // A listener on every address of the machine names one after the other.
+        while let Some(Some(event)) = swarm.next().now_or_never() {
+            hear(event);
+        }
+    }
+    match waiting.iter().find(|(_, _, places)| places.is_empty()) {
+        None => Ok(waiting.into_iter().flat_map(|(_, _, places)| places).collect()),
+        Some((_, address, _)) => Err(SwarmFault::Listen {
             address: address.to_string(),
             reason: "the network says nothing".into(),
         }),
     }
+}
+
+/// Waits until these ports can be listened on again. What is left of QUIC's connections holds the
+/// socket a little longer than the swarm.
+pub(super) async fn free(addresses: &[Multiaddr]) {
+    let sockets = || addresses.iter().filter(|it| is_quic(it)).filter_map(socket);
+    let all = async {
+        let mut tick = interval(FREEING.0);
+        while sockets().any(|socket| UdpSocket::bind(socket).is_err()) {
+            tick.tick().await;
+        }
+    };
+    // Whoever listens there next is told that the port is taken.
+    let _ = timeout(FREEING.1, all).await;
+}
+
+fn socket(address: &Multiaddr) -> Option<SocketAddr> {
+    let mut parts = address.iter();
+    let host = match parts.next()? {
+        Protocol::Ip4(host) => host.into(),
+        Protocol::Ip6(host) => host.into(),
+        _ => return None,
+    };
+    match parts.next()? {
+        Protocol::Udp(port) => Some(SocketAddr::new(host, port)),
+        _ => None,
+    }
+}
+
+/// An error in the words of everything it was made of: libp2p's outer layers often say nothing.
+pub(super) fn words(error: &dyn std::error::Error) -> String {
+    let mut said = Vec::new();
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        let text = text.trim_end_matches([':', ' ']).to_owned();
+        if !text.is_empty() && !said.iter().any(|before: &String| before.contains(&text)) {
+            said.push(text);
+        }
+        cause = error.source();
+    }
+    said.join(": ")
 }

@@ -188,6 +188,9 @@ impl Doorkeeper {
                 _ = &mut closed => break,
             }
         }
+        let addresses: Vec<_> = self.swarm.listeners().cloned().collect();
+        drop((talks, self.swarm));
+        behaviour::free(&addresses).await;
     }
 
     fn on_event(&mut self, event: SwarmEvent<DoorBehaviourEvent>) {

@@ -74,6 +74,8 @@ pub(super) struct Hub {
     tasks: JoinSet<()>,
     namespace: Option<Namespace>,
     points: Vec<Point>,
+    /// Whether every address this node listens on is told at rendezvous points.
+    announces_all: bool,
 }
 
 impl Hub {
@@ -92,7 +94,8 @@ impl Hub {
         let mut swarm = behaviour::members(&options)?;
         let listen = behaviour::addresses(&options.listen)?;
         let listened = behaviour::listen(&mut swarm, listen).await?;
-        for address in if announce.is_empty() { &listened } else { &announce } {
+        let announces_all = announce.is_empty();
+        for address in if announces_all { &listened } else { &announce } {
             swarm.add_external_address(address.clone());
         }
         let point = |peer| Point { peer, told: None, asked: None };
@@ -110,6 +113,7 @@ impl Hub {
             tasks: JoinSet::new(),
             namespace,
             points,
+            announces_all,
         };
         hub.take_streams();
         let whole = listened.iter().map(|address| format!("{address}/p2p/{me}")).collect();
@@ -158,6 +162,9 @@ impl Hub {
         };
         // Who does not hear the good-bye notices the silence.
         let _ = timeout(FAREWELL, quiet).await;
+        let addresses: Vec<_> = self.swarm.listeners().cloned().collect();
+        drop(self.swarm);
+        behaviour::free(&addresses).await;
     }
 
     fn admit(&mut self) {
@@ -282,6 +289,9 @@ impl Hub {
             SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
                 self.undialled(peer_id, error);
             }
+            SwarmEvent::NewListenAddr { address, .. } if self.announces_all => {
+                self.swarm.add_external_address(address);
+            }
             SwarmEvent::ListenerClosed { addresses, reason, .. } => {
                 tracing::error!(?addresses, ?reason, "no longer listening");
             }
@@ -337,7 +347,10 @@ impl Hub {
 
     fn undialled(&mut self, peer: Option<PeerId>, error: DialError) {
         count(&self.roster.news.figures.failed_dials);
-        tracing::debug!(?peer, %error, "a dial failed");
+        tracing::debug!(?peer, error = behaviour::words(&error), "a dial failed");
+        if let DialError::LocalPeerId { address } = &error {
+            self.book.learnt(address, self.me, Instant::now()); // a seed that is this node
+        }
         let Some(peer) = peer else { return };
         match error {
             DialError::WrongPeerId { address, obtained } => {

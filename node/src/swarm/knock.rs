@@ -2,7 +2,7 @@
 
 use super::{
     Identity, SwarmFault,
-    behaviour::build,
+    behaviour::{build, words},
     book::named,
     door::{ANSWER_BYTES, JOIN, REQUEST_BYTES, YES},
     frames,
@@ -146,6 +146,6 @@ fn dial_fault(error: DialError) -> JoinFault {
         DialError::WrongPeerId { obtained, address } => {
             JoinFault::WrongPeer { address: address.to_string(), found: obtained.to_base58() }
         }
-        other => JoinFault::Unreachable(other.to_string()),
+        other => JoinFault::Unreachable(words(&other)),
     }
 }

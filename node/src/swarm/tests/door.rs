@@ -38,6 +38,11 @@ async fn a_newcomer_knocks_proves_its_key_and_is_answered() {
     door.close().await;
     let closed = knock(&newcomer, &host.peer(), &addresses[1..], b"the right token".to_vec()).await;
     assert!(matches!(closed, Err(JoinFault::Unreachable(_))), "{closed:?}");
+    // Opened again, on the same ports, for the next invitation.
+    let own = |address: &String| address.split("/p2p/").next().expect("an address").to_owned();
+    let same: Vec<_> = addresses.iter().map(own).collect();
+    let door = JoinDoor::open(&host, &same, answer()).await.expect("the ports are free");
+    assert_eq!(door.addresses(), addresses);
 }
 
 #[tokio::test(flavor = "multi_thread")]

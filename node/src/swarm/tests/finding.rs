@@ -128,5 +128,6 @@ async fn an_address_that_is_none_or_taken_is_named() {
     let listen = vec![format!("/ip4/127.0.0.1/tcp/{port}")];
     let fault = Swarm::start(Options::new(Identity::fresh(), listen), ears).await;
     let fault = fault.err().expect("the port is taken");
-    assert!(fault.to_string().contains(&port.to_string()), "{fault}");
+    let said = fault.to_string();
+    assert!(said.contains(&port.to_string()) && said.contains("in use"), "{said}");
 }
