@@ -47,6 +47,7 @@ mod open;
 mod options;
 mod read;
 pub mod rebuild;
+mod scrub;
 mod slot;
 mod stats;
 mod twins;

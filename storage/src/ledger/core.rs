@@ -6,6 +6,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc,
     },
     time::Duration,
 };
@@ -78,7 +79,28 @@ impl Core {
         self.trouble.unapplied.fetch_add(bytes, Relaxed);
         self.fill.push(Filling { origin, work, bytes });
     }
+
+    /// Hands changes to the filler and waits until the engine has them; `synced`: durably.
+    pub(super) fn await_changes(&self, batch: Batch, synced: bool) -> Result<(), StorageFault> {
+        let (tell, told) = mpsc::sync_channel(1);
+        let waiting = Waiting::new(synced, move || {
+            let _ = tell.try_send(()); // whoever waited may have given up by then
+        });
+        let bytes = batch.changes().map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len));
+        let bytes = bytes.sum();
+        self.fill(Origin::Elsewhere, Work::Changes(batch, Some(waiting)), bytes);
+        if synced {
+            self.fill.hurry();
+        }
+        told.recv_timeout(PATIENCE).map_err(|_| match self.trouble.check() {
+            Err(fault) => fault,
+            Ok(()) => StorageFault::Closed,
+        })
+    }
 }
+
+/// How long the engine may take for changes that somebody waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One acknowledged record on its way to the engine.
 pub(super) struct Filling {

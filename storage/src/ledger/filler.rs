@@ -76,7 +76,7 @@ impl Filler {
                 self.bytes += fillings.iter().map(|filling| filling.bytes).sum::<u64>();
                 self.unsynced.extend(fillings);
             }
-            let due = quiet || self.bytes >= self.checkpoint_bytes || self.core.fill.hurried();
+            let due = self.core.fill.hurried() || quiet || self.bytes >= self.checkpoint_bytes;
             while let Err(fault) = self.advance(due) {
                 if !self.endure(&fault) {
                     return; // what the engine does not hold is in the log, and is replayed

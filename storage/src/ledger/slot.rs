@@ -76,7 +76,7 @@ impl Slot {
     }
 
     /// True when a listing must name it: it has an acknowledged entry.
-    fn is_written(&self) -> bool {
+    pub(super) fn is_written(&self) -> bool {
         self.state.lock().as_ref().is_some_and(|state| state.acked.seq > Seq(0))
     }
 

@@ -20,6 +20,9 @@
 //! - **TW5** The log is released only up to the lowest record that a restart would need: an entry
 //!   the engine does not hold, or a fence it does not hold ([`floor`]).
 //!
+//! - **TW6** A copy whose disk keeps nothing answers its primary nothing: it is better thought dead
+//!   than waited for. What it serves itself goes on without the disk as long as it can.
+//!
 //! # Locks
 //! Shard, then slot, then the queue of the log or of the filler. Callers' completions run with no
 //! lock held, in order, on whichever thread began to tell first. What the world is told under a
@@ -55,15 +58,19 @@ use crate::{
 
 mod cell;
 pub(super) mod floor;
+mod pages;
 mod propose;
 mod quarantine;
 pub(super) mod records;
 mod tail;
+mod take;
 
+pub(super) use self::pages::journals_of;
 use self::{
     cell::Cell,
     records::{Found, Stand},
     tail::{Fenced, Tail},
+    take::Copies,
 };
 
 /// What a ledger with twins asks of the node around it. Nothing here may block: most of it is
@@ -95,6 +102,7 @@ pub(super) struct Host {
     /// Where given-up entries are put.
     aside: Arc<dyn Disk>,
     shards: Vec<Shard>,
+    copies: Copies,
     /// Bytes of all records written so far.
     age: AtomicU64,
     /// The last record whose completion was handled.
@@ -102,6 +110,8 @@ pub(super) struct Host {
     segment_bytes: u64,
     uncommitted_max: u64,
     dead: AtomicBool,
+    /// The log refused a record, and kept none since.
+    ill: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -145,11 +155,13 @@ impl Host {
             world,
             aside,
             shards: (0..).zip(found).map(boot).collect(),
+            copies: Copies::default(),
             age: AtomicU64::new(age),
             seen: Mutex::new(last),
             segment_bytes: options.segment_bytes,
             uncommitted_max,
             dead: AtomicBool::new(false),
+            ill: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
     }
@@ -234,6 +246,7 @@ impl Host {
             }
         };
         if let Err(fault) = refused {
+            self.ill.store(true, Relaxed);
             tracing::warn!(shard, %fault, "the log does not take what a copy wrote");
             cell.dam = Some((ticket, fault));
         }
@@ -251,6 +264,7 @@ impl Host {
         let mut cell = self.lock(shard);
         match result {
             Ok(place) => {
+                self.ill.store(false, Relaxed);
                 let age = self.age.fetch_add(room as u64, Relaxed) + room as u64;
                 if let Some(ticket) = cell.tail.landed(Stand::new(place, room, age)) {
                     self.step(&mut cell, Input::Durable(ticket));
@@ -277,6 +291,7 @@ impl Host {
     }
 
     fn report(&self, fault: &StorageFault) {
+        self.ill.store(true, Relaxed);
         let dead = matches!(fault, StorageFault::LogFaulted { .. });
         if dead && !self.dead.swap(true, Relaxed) {
             self.world.died(fault);
@@ -329,6 +344,9 @@ impl Host {
     }
 
     fn tick(self: &Arc<Self>) {
+        if self.ill.load(Relaxed) && self.queue.open().is_ok() {
+            self.probe();
+        }
         for shard in 0..SHARDS {
             let mut cell = self.lock(shard);
             if let Some((ticket, fault)) = cell.dam.take() {
@@ -340,16 +358,29 @@ impl Host {
         }
     }
 
-    fn heard(self: &Arc<Self>, from: NodeKey, shard: u16, frame: TwinFrame) {
-        let bytes = match &frame {
-            TwinFrame::Append { entries, .. } => entries.iter().map(|it| it.payload.len()).sum(),
-            _ => 0,
-        };
-        // What cannot be kept now was lost on the way: the primary sends it again.
-        let room = || self.core.trouble.check().is_ok() && self.queue.fits(0).is_ok();
-        if bytes == 0 || room() {
-            self.drive(shard, Input::Frame { from, frame });
+    /// Tries whether the log keeps anything again: writes down what is there already.
+    fn probe(self: &Arc<Self>) {
+        let mut cell = self.lock(0);
+        let fence = cell.tail.fence();
+        if self.send_off(0, records::write_fence(0, fence.seen, fence.act)).is_ok() {
+            cell.tail.other_flies();
         }
+    }
+
+    fn heard(self: &Arc<Self>, from: NodeKey, shard: u16, frame: TwinFrame) {
+        if matches!(frame, TwinFrame::Append { .. } | TwinFrame::Beat { .. }) {
+            // What cannot be kept now was lost on the way: the primary sends it again.
+            let carries = matches!(&frame, TwinFrame::Append { entries, .. } if !entries.is_empty());
+            let taken = match self.core.trouble.check().and_then(|()| self.queue.fits(0)) {
+                Ok(()) => true,
+                Err(StorageFault::Busy { .. }) => !carries,
+                Err(_) => false,
+            };
+            if !taken || self.ill.load(Relaxed) {
+                return; // TW6
+            }
+        }
+        self.drive(shard, Input::Frame { from, frame });
     }
 
     fn learn(self: &Arc<Self>, map: &Map) {
@@ -357,7 +388,9 @@ impl Host {
             let mut cell = self.lock(shard);
             if cell.config.is_none_or(|known: Config| known.epoch < place.config.epoch) {
                 cell.config = Some(place.config);
-                self.step(&mut cell, Input::Config(place.config));
+                if !cell.installing {
+                    self.step(&mut cell, Input::Config(place.config));
+                }
             }
             if cell.wanted != Some(place.wanted) {
                 cell.wanted = Some(place.wanted);

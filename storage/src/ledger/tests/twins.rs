@@ -4,7 +4,10 @@ mod copy;
 mod faults;
 mod lives;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::atomic::{AtomicBool, AtomicU64},
+};
 
 use protocol::{
     cluster::{Cas, Change, Config, Epoch, Labels, Map, Member, NodeKey, Place, Purpose, Wanted},
@@ -31,11 +34,11 @@ struct Hub {
     pulls: Mutex<VecDeque<(NodeKey, u16, NodeKey)>>,
     alarms: Mutex<Vec<Alarm>>,
     died: Mutex<Vec<NodeKey>>,
+    /// The control plane does not answer.
+    deaf: AtomicBool,
     /// Nodes that no frame leaves or reaches.
     cut: Mutex<BTreeSet<NodeKey>>,
 }
-
-use std::sync::atomic::AtomicU64;
 
 struct HubOf(Arc<Hub>, NodeKey);
 
@@ -113,6 +116,7 @@ impl Cluster {
             pulls: Mutex::default(),
             alarms: Mutex::default(),
             died: Mutex::default(),
+            deaf: AtomicBool::new(false),
             cut: Mutex::default(),
         };
         let worlds = keys.into_iter().zip(options).collect();
@@ -166,6 +170,15 @@ impl Cluster {
 
     /// Everything that is on its way arrives, and a little time passes.
     fn pump(&self) {
+        self.pump_frames();
+        let pulls: Vec<_> = self.hub.pulls.lock().drain(..).collect();
+        for (learner, shard, from) in pulls {
+            self.copy(learner, shard, from, usize::MAX);
+        }
+    }
+
+    /// The same without copies of state.
+    fn pump_frames(&self) {
         self.hub.now.fetch_add(STEP, Relaxed);
         for ledger in self.up.values() {
             ledger.tick();
@@ -184,11 +197,34 @@ impl Cluster {
         let cases: Vec<Cas> = self.hub.cases.lock().drain(..).collect();
         let reaches = |node| self.up.contains_key(&node) && !self.hub.cut.lock().contains(&node);
         let cases: Vec<Cas> = cases.into_iter().filter(|cas| reaches(cas.proposer)).collect();
-        if !cases.is_empty() {
+        if !cases.is_empty() && !self.hub.deaf.load(Relaxed) {
             self.change(&Change::Cas { cases });
         }
         // A little real time, too: the disks have threads of their own.
         std::thread::park_timeout(std::time::Duration::from_micros(100));
+    }
+
+    /// Carries a shard's state from one to another, at most so many pages.
+    fn copy(&self, learner: NodeKey, shard: u16, from: NodeKey, pages: usize) -> Option<usize> {
+        let cut = |node| self.hub.cut.lock().contains(&node) || !self.up.contains_key(&node);
+        let learner = self.up.get(&learner).filter(|_| !cut(from))?;
+        let mut after = None;
+        for page in 1..=pages {
+            let Ok((base, bytes, next)) = self.up[&from].state_page(shard, after) else {
+                learner.copy_failed(shard);
+                return None;
+            };
+            assert!(bytes.len() <= 1024 * 1024, "a page is bounded");
+            if learner.take_state(shard, from, base, bytes, next.is_none()).is_err() {
+                learner.copy_failed(shard);
+                return None;
+            }
+            if next.is_none() {
+                return Some(page);
+            }
+            after = next;
+        }
+        Some(pages)
     }
 
     fn until(&self, what: &str, mut fact: impl FnMut(&Self) -> bool) {

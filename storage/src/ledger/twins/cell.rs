@@ -44,6 +44,8 @@ pub(super) struct Cell {
     /// Completions that are due, and whether somebody is calling them.
     pub(super) told: Vec<(Done, Result<Seq, StorageFault>)>,
     pub(super) telling: bool,
+    /// A copied state is being put in the place of the log; no configuration is handed on.
+    pub(super) installing: bool,
     /// Why the next committed entry cannot be applied.
     stuck: Option<StorageFault>,
     /// Room for the replica's words.
@@ -77,6 +79,7 @@ impl Cell {
             shown: Standing::Idle,
             told: Vec::new(),
             telling: false,
+            installing: false,
             stuck: None,
             out: Vec::new(),
         }
@@ -118,6 +121,9 @@ impl Cell {
 impl Host {
     /// Takes what is committed and durable here into the slots, in order (TW2).
     pub(super) fn apply(&self, cell: &mut Cell) {
+        if cell.replica.copying().is_some() {
+            return; // the engine is being changed below the slots
+        }
         while let Some(next) = cell.tail.next(cell.commit) {
             let (entry, stand) = (next.entry.clone(), next.stand.expect("TL2"));
             let origin = Origin::Twins { shard: cell.shard, at: entry.at, start: stand.start };

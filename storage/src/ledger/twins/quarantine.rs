@@ -6,10 +6,7 @@
 
 use std::io;
 
-use protocol::{
-    cluster::{Epoch, Lsn},
-    twin::Entry,
-};
+use protocol::twin::Entry;
 
 use super::Host;
 
@@ -27,7 +24,7 @@ impl Host {
             bytes.extend_from_slice(&entry.payload);
         }
         let (epoch, lsn) = (first.at.epoch, first.at.lsn);
-        if let Err(error) = self.put_aside(shard, epoch, lsn, &bytes) {
+        if let Err(error) = self.put_aside(&format!("{shard}-{epoch}-{lsn}"), &bytes) {
             let doing = format!("put entries of shard {shard} aside");
             let fault = crate::fault::StorageFault::disk(doing, &error);
             tracing::error!(%fault, "what force gave up is not kept");
@@ -35,16 +32,10 @@ impl Host {
         }
     }
 
-    /// Writes `quarantine/<shard>-<epoch>-<lsn>`.
-    pub(super) fn put_aside(
-        &self,
-        shard: u16,
-        epoch: Epoch,
-        lsn: Lsn,
-        bytes: &[u8],
-    ) -> io::Result<()> {
-        let name = format!("quarantine/{shard}-{epoch}-{lsn}");
-        tracing::warn!(shard, file = name, "entries are put aside");
+    /// Writes a file into the folder for what was put aside.
+    pub(super) fn put_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let name = format!("quarantine/{name}");
+        tracing::warn!(file = name, "entries are put aside");
         let file = self.aside.create(&name)?;
         file.write_at(bytes, 0)?;
         file.sync_data()?;
