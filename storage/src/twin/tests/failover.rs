@@ -185,3 +185,23 @@ fn i8_the_commit_reaches_a_twin_that_gets_no_more_entries() {
     world.until("the twin applied it", |world| world.replica(2).commit() == Lsn(1));
     assert!(matches!(world.nodes[&2].standing, Standing::Follows { .. }));
 }
+
+#[test]
+fn i4_a_straggler_of_an_older_epoch_cuts_nothing() {
+    let mut world = World::served();
+    world.acked_write(1, "a");
+    world.node(1).deaf = true;
+    world.cut = [(1, 2), (2, 1)].into();
+    world.input(2, Input::Down(key(1)));
+    world.until("node 2 serves", |world| world.serves(2));
+    world.acked_write(2, "b");
+    // Restarted, it does not know how far it had committed; it does know its epoch.
+    world.crash(2);
+    world.mute = true;
+    world.start(2);
+    world.cut.clear();
+    assert!(world.serves(1), "it does not know yet");
+    world.write(1, "late");
+    world.until("node 1 is fenced", |world| !world.serves(1));
+    assert_eq!(world.replica(2).last().epoch, Epoch(2), "what was acknowledged is still there");
+}
