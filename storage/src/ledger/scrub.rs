@@ -114,6 +114,11 @@ impl Ledger {
                     return Err(corrupt(Seq(0)));
                 }
                 let head = self.chain(journal, Link::genesis(journal), last, &instead)?;
+                // Memory may still know better than the engine.
+                let known = core.slots.slot(journal).load(store).map(|state| state.acked);
+                if known.is_ok_and(|known| known.seq == head.seq && known != head) {
+                    return Err(corrupt(head.seq)); // SC1
+                }
                 keys::put_head(&mut batch, journal, head);
                 head
             }

@@ -370,7 +370,8 @@ impl Host {
     fn heard(self: &Arc<Self>, from: NodeKey, shard: u16, frame: TwinFrame) {
         if matches!(frame, TwinFrame::Append { .. } | TwinFrame::Beat { .. }) {
             // What cannot be kept now was lost on the way: the primary sends it again.
-            let carries = matches!(&frame, TwinFrame::Append { entries, .. } if !entries.is_empty());
+            let carries =
+                matches!(&frame, TwinFrame::Append { entries, .. } if !entries.is_empty());
             let taken = match self.core.trouble.check().and_then(|()| self.queue.fits(0)) {
                 Ok(()) => true,
                 Err(StorageFault::Busy { .. }) => !carries,

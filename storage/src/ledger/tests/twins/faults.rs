@@ -1,1 +1,142 @@
-//! To come.
+//! Disks that fill up or fail, shards that stall, and real directories.
+
+use super::*;
+
+#[test]
+fn tw6_a_full_disk_at_the_twin_stops_nobody_and_it_catches_up() {
+    let (cluster, worlds) = cluster(2);
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.pair(shard, 1, 2);
+    assert_eq!(cluster.append(1, &journal, 0, b"both"), Ok(Seq(1)));
+    worlds[1].disk.faults(|faults| faults.capacity = Some(16 * 1024));
+    for after in 1..60 {
+        assert_eq!(cluster.append(1, &journal, after, &[1; 900]), Ok(Seq(after + 1)));
+    }
+    assert_eq!(cluster.config(shard).twin, None, "TW6: it was given up");
+    worlds[1].disk.faults(|faults| faults.capacity = None);
+    cluster.want(shard, 1, Some(2));
+    cluster.until("it is back", |it| it.config(shard).twin == Some(node(2)));
+    cluster.until("it has everything", |it| it.bodies(2, &journal).len() == 60);
+    assert_eq!(*cluster.hub.died.lock(), []);
+}
+
+#[test]
+fn tw4_a_full_disk_alone_is_told_and_served_again_when_there_is_room() {
+    let (cluster, worlds) = cluster(1);
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.until("it serves", |it| it.serves(1, shard));
+    worlds[0].disk.faults(|faults| faults.capacity = Some(16 * 1024));
+    worlds[0].store.mischief(|mischief| mischief.capacity = Some(0));
+    let mut after = 0;
+    let fault = loop {
+        match cluster.append(1, &journal, after, &[1; 900]) {
+            Ok(seq) => after = seq.0,
+            Err(fault) => break fault,
+        }
+    };
+    assert!(matches!(fault, StorageFault::DiskFull { .. }), "TW4: {fault:?}");
+    assert_eq!(cluster.bodies(1, &journal).len() as u64, after);
+    worlds[0].disk.faults(|faults| faults.capacity = None);
+    worlds[0].store.mischief(|mischief| mischief.capacity = None);
+    cluster.until("it serves again", |it| it.serves(1, shard) && it.at(1).writable().is_ok());
+    assert_eq!(cluster.append(1, &journal, after, b"again"), Ok(Seq(after + 1)));
+}
+
+#[test]
+fn a_failed_sync_ends_the_node_and_the_twin_goes_on() {
+    let (mut cluster, worlds) = cluster(2);
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.pair(shard, 1, 2);
+    assert_eq!(cluster.append(1, &journal, 0, b"both"), Ok(Seq(1)));
+    worlds[0].disk.faults(|faults| faults.syncs_fail = 1);
+    let lost = append(cluster.at(1), &journal, 1, b"perhaps");
+    cluster.until("it says that it must end", |it| *it.hub.died.lock() == [node(1)]);
+    let told = cluster.answer(&lost);
+    assert!(
+        matches!(told, Err(StorageFault::Moved { .. } | StorageFault::LogFaulted { .. })),
+        "{told:?}"
+    );
+    let dead = cluster.up.remove(&node(1)).expect("it runs");
+    worlds[0].crash(dead, &mut Dice::new(5));
+    cluster.until("the twin serves", |it| it.serves(2, shard));
+    let head = cluster.at(2).head(&journal).expect("sound").0;
+    assert!((1..=2).contains(&head));
+    assert_eq!(cluster.append(2, &journal, head, b"on"), Ok(Seq(head + 1)));
+    cluster.start(1);
+    cluster.want(shard, 2, Some(1));
+    cluster.until("it is the twin", |it| it.config(shard).twin == Some(node(1)));
+    cluster.until("both agree", |it| it.bodies(1, &journal) == it.bodies(2, &journal));
+}
+
+#[test]
+fn fl1_fl2_a_stalled_shard_is_carried_forward_and_the_log_stays_short() {
+    let (mut cluster, worlds) = cluster(2);
+    let (stalled, busy) = (id("room/1"), id("room/2"));
+    assert_ne!(stalled.shard(), busy.shard());
+    cluster.pair(stalled.shard(), 1, 2);
+    cluster.until("it serves", |it| it.serves(1, busy.shard()));
+    assert_eq!(cluster.append(1, &stalled, 0, b"both"), Ok(Seq(1)));
+    cluster.hub.deaf.store(true, Relaxed);
+    cluster.hub.cut.lock().insert(node(2));
+    let waiting: Vec<Answer> =
+        (1..5).map(|after| append(cluster.at(1), &stalled, after, b"waits")).collect();
+    let mut most = 0;
+    for after in 0..600 {
+        assert_eq!(cluster.append(1, &busy, after, &[1; 900]), Ok(Seq(after + 1)));
+        most = most.max(cluster.at(1).stats().segments);
+    }
+    assert!(most <= 12, "FL2: {most} segments of 16 KiB for 600 KiB");
+    assert!(waiting.iter().all(|answer| answer.0.try_recv().is_err()), "nobody was told");
+
+    let dead = cluster.up.remove(&node(1)).expect("it runs");
+    worlds[0].crash(dead, &mut Dice::new(9));
+    cluster.hub.deaf.store(false, Relaxed);
+    cluster.hub.cut.lock().clear();
+    cluster.up.remove(&node(2)).expect("it runs").close();
+    cluster.start(1);
+    // Its twin is gone: alone it takes over what waited, which it still has.
+    cluster.until("it serves", |it| it.serves(1, stalled.shard()));
+    assert_eq!(cluster.bodies(1, &stalled).len(), 5, "FL1: what waited was not released");
+    assert_eq!(cluster.bodies(1, &busy).len(), 600);
+}
+
+#[test]
+fn twins_in_real_directories_with_a_real_engine() {
+    let dirs: Vec<_> = (0..2).map(|_| tempfile::tempdir().expect("a directory")).collect();
+    let options: Vec<Options> = dirs
+        .iter()
+        .map(|dir| Options {
+            segment_bytes: 256 * 1024,
+            reserve_bytes: 0,
+            ..Options::new(dir.path())
+        })
+        .collect();
+    let journal = id("room/1");
+    let shard = journal.shard();
+    let old = Ledger::open(options[0].clone()).expect("it opens");
+    append(&old, &journal, 0, b"old").wait().expect("kept");
+    old.close();
+    let mut cluster = Cluster::new(options.clone());
+    cluster.pair(shard, 1, 2);
+    for after in 1..30 {
+        assert_eq!(cluster.append(1, &journal, after, &[2; 5000]), Ok(Seq(after + 1)));
+    }
+    cluster.until("both have it", |it| it.bodies(2, &journal).len() == 30);
+    for _ in 0..2 {
+        (1..=2).for_each(|number| cluster.stop(number));
+        (1..=2).for_each(|number| cluster.start(number));
+        cluster.until("it serves", |it| it.serves(1, shard));
+    }
+    assert_eq!(cluster.bodies(2, &journal).len(), 30);
+    cluster.stop(1);
+
+    let alone = Ledger::open(options[0].clone()).expect("for reading");
+    assert_eq!(alone.read(&journal, Seq(0), 99).map(|found| found.len()), Ok(30));
+    assert_eq!(append(&alone, &journal, 30, b"x").wait(), Err(StorageFault::ReadOnly));
+    drop(alone);
+    cluster.start(1);
+    cluster.until("somebody serves", |it| it.serves(1, shard) || it.serves(2, shard));
+}
