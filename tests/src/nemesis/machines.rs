@@ -209,10 +209,18 @@ impl Machines {
         let host = (0..self.machines.len())
             .find(|it| *it != node && self.machines[*it].process.is_some())
             .context("nobody is there to invite")?;
-        let data = self.data(host);
-        let said = self.said(host, &["cluster", "invite", "--data", &data.to_string_lossy()])?;
+        let (data, config) = (self.data(host), self.config(node));
+        let words = ["cluster", "invite", "--data", &data.to_string_lossy()];
+        // A node that listens may still be on its way to being one that leads or follows.
+        let mut said = self.said(host, &words);
+        let _ = until("an invitation", START, || {
+            if said.is_err() {
+                said = self.said(host, &words);
+            }
+            Ok(said.is_ok())
+        });
+        let said = said?;
         let token = said.split_whitespace().last().context("an invitation holds a token")?;
-        let config = self.config(node);
         self.said(node, &["join", token, "--config", &config.to_string_lossy()])?;
         self.start_process(node)
     }
