@@ -6,12 +6,15 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use super::run::run;
+use super::run::{run, until};
 
 /// The file that fills a disk.
 const FILLER: &str = "filler";
+/// How long a device may be held after its disk was unmounted.
+const FREE: Duration = Duration::from_secs(10);
 
 /// A disk; unmounted when dropped. Whoever writes to it must be gone by then.
 pub struct Disk {
@@ -131,6 +134,11 @@ impl Disk {
 
     fn unmount(&self) -> Result<()> {
         run("umount", &[&self.place.to_string_lossy()])?;
+        // The device lets go of the file a moment later; before that it is the old disk still.
+        let image = self.image.to_string_lossy();
+        until("the disk's device to be free", FREE, || {
+            Ok(run("losetup", &["-j", &image])?.trim().is_empty())
+        })?;
         Ok(())
     }
 }
