@@ -14,7 +14,7 @@
 //! - **P4** A leader that hears of no majority says that nobody leads, and begins nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{
         Arc,
@@ -187,6 +187,7 @@ impl Control {
             leader: *self.inner.leader.borrow(),
             term: metrics.current_term,
             voters: members.voter_ids().collect(),
+            moving: members.get_joint_config().len() > 1,
             learners: members.learner_ids().collect(),
             last: metrics.last_log_index.unwrap_or(0),
             applied: metrics.last_applied.map_or(0, |at| at.index),
@@ -201,8 +202,7 @@ impl Control {
 
     /// Whether the cluster survives the loss of a machine, in sentences; empty when it does.
     pub fn verdict(&self) -> Vec<String> {
-        let status = self.status();
-        voters::verdict(&self.map(), &status.voters)
+        voters::verdict(&self.map(), &votes(&self.inner.raft.metrics().borrow()))
     }
 
     /// Waits until the consensus has stopped, and says why: after a failed sync the process must
@@ -241,9 +241,15 @@ impl Control {
         }
     }
 
+    /// Its vote was moved to another while it led; that one must be elected now.
+    fn is_voteless_leader(&self, metrics: &Metrics) -> bool {
+        let mut voters = metrics.membership_config.membership().voter_ids();
+        metrics.state == ServerState::Leader && voters.all(|it| it != self.inner.number)
+    }
+
     /// Who leads according to `metrics` (P4).
     fn leading(&self, metrics: &Metrics) -> Option<u64> {
-        if metrics.running_state.is_err() {
+        if metrics.running_state.is_err() || self.is_voteless_leader(metrics) {
             return None;
         }
         let leads = metrics.state == ServerState::Leader;
@@ -270,6 +276,11 @@ impl ConfigStore for Control {
         let control = self.clone();
         Box::pin(async move { Self::change(&control, change).await })
     }
+}
+
+/// Each set of voters that must agree: one, but for two while the votes move.
+fn votes(metrics: &Metrics) -> Vec<BTreeSet<u64>> {
+    metrics.membership_config.membership().get_joint_config().clone()
 }
 
 async fn watch_leader(control: Control) {

@@ -147,6 +147,8 @@ pub struct Status {
     pub term: u64,
     /// Who votes.
     pub voters: BTreeSet<u64>,
+    /// The votes are moving: for a moment the voters before and after must both agree.
+    pub moving: bool,
     /// Who listens only.
     pub learners: BTreeSet<u64>,
     /// The last entry of the log.

@@ -8,6 +8,8 @@
 //! - **T1** One change of the voters at a time, and only to members that have caught up.
 //! - **T2** Who left loses the vote before it stops being told anything.
 //! - **T3** Wants are written only when they differ from what is written.
+//! - **T4** Who leads without a vote falls silent, so that a voter is elected; the consensus library
+//!   would let it go on for ever.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -93,6 +95,8 @@ impl<'a> Round<'a> {
 
     async fn run(&self) {
         let metrics = self.control.inner.raft.metrics().borrow().clone();
+        let silent = self.control.is_voteless_leader(&metrics);
+        self.control.inner.raft.runtime_config().heartbeat(!silent); // T4
         let leads = self.control.leading(&metrics) == Some(self.control.inner.number)
             && metrics.state == ServerState::Leader;
         self.say(leads, &metrics);
@@ -108,8 +112,7 @@ impl<'a> Round<'a> {
 
     /// Puts what an operator should know into words.
     fn say(&self, leads: bool, metrics: &Metrics) {
-        let voters: BTreeSet<u64> = metrics.membership_config.membership().voter_ids().collect();
-        let mut words = voters::verdict(self.map, &voters);
+        let mut words = voters::verdict(self.map, &super::votes(metrics));
         if leads {
             words.extend(placement::words(self.map, &self.alive, &self.rules));
         }

@@ -192,7 +192,8 @@ impl World {
         let all = || {
             self.everybody().iter().any(|it| {
                 let status = it.status();
-                status.voters.len() == votes && status.leader == Some(it.number())
+                let whole = status.voters.len() == votes && !status.moving;
+                whole && status.leader == Some(it.number())
             })
         };
         until("the votes are given", all).await;

@@ -49,8 +49,22 @@ const fn odd(many: usize) -> usize {
 }
 
 /// Whether the cluster survives the loss of a machine, in sentences for an operator; empty when it
-/// does.
-pub fn verdict(map: &Map, voters: &BTreeSet<u64>) -> Vec<String> {
+/// does. `votes` are the sets of voters that must agree: two while the votes move.
+pub fn verdict(map: &Map, votes: &[BTreeSet<u64>]) -> Vec<String> {
+    let Some(voters) = votes.last() else { return Vec::new() };
+    let mut words = whole(map, voters);
+    let fragile = votes.iter().any(|it| it.len() < 3);
+    if votes.len() > 1 && fragile && words.is_empty() {
+        words.push(
+            "The votes are being moved: until that is done, in a moment, those who voted before \
+             must answer too."
+                .into(),
+        );
+    }
+    words
+}
+
+fn whole(map: &Map, voters: &BTreeSet<u64>) -> Vec<String> {
     let stays = |it: &&Member| !it.draining;
     let data: Vec<&Member> =
         map.members.values().filter(stays).filter(|it| it.purpose == Purpose::Data).collect();
@@ -159,13 +173,15 @@ mod tests {
     fn v3_two_nodes_have_one_vote_until_a_witness_comes() {
         let two = map(&[(1, "a", DATA), (5, "b", DATA)]);
         assert_eq!(choose(&two, &set(&[1]), &set(&[1, 5])), set(&[1]), "V3");
-        let words = verdict(&two, &set(&[1]));
+        let words = verdict(&two, &[set(&[1])]);
         assert!(words[0].contains("no safe automatic failover"), "{words:?}");
         assert!(words[0].contains("witness or a third node"), "{words:?}");
         let three = map(&[(1, "a", DATA), (5, "b", DATA), (7, "c", WITNESS)]);
         let chosen = choose(&three, &set(&[1]), &set(&[1, 5, 7]));
         assert_eq!(chosen, set(&[1, 5, 7]));
-        assert_eq!(verdict(&three, &chosen), Vec::<String>::new());
+        let moving = verdict(&three, &[set(&[1]), chosen.clone()]);
+        assert!(moving[0].contains("being moved"), "{moving:?}");
+        assert_eq!(verdict(&three, &[chosen]), Vec::<String>::new());
     }
 
     #[test]
@@ -184,7 +200,7 @@ mod tests {
         let three = choose(&map, &set(&[1]), &set(&[1, 4, 5]));
         assert_eq!(three, set(&[1, 4, 5]));
         assert_eq!(choose(&map, &three, &alive).len(), 5);
-        let words = verdict(&map, &alive);
+        let words = verdict(&map, &[alive]);
         assert!(words[0].contains("3 of 5 votes stand at site \"a\""), "{words:?}");
     }
 
