@@ -9,7 +9,8 @@
 //! # Invariants
 //! - **P1** Maps are seen in the order in which their changes were made (K1 of [`machine`]).
 //! - **P2** A change that may have been made is never reported as refused: only
-//!   [`ControlNo::Unknown`] leaves it open, and it is not tried again here.
+//!   [`ControlNo::Unknown`] leaves it open. It is tried again here only when it cannot take effect
+//!   twice.
 //! - **P3** Liveness is never written down; it is only looked at by the steward.
 //! - **P4** A leader that hears of no majority says that nobody leads, and begins nothing.
 
@@ -180,8 +181,7 @@ impl Control {
 
     /// How it is doing.
     pub fn status(&self) -> Status {
-        let metrics = self.inner.raft.metrics();
-        let metrics = metrics.borrow();
+        let metrics = self.inner.raft.metrics().borrow().clone();
         let members = metrics.membership_config.membership();
         Status {
             leader: *self.inner.leader.borrow(),
@@ -196,13 +196,17 @@ impl Control {
             log_entries: self.inner.log.len() as u64,
             elections: self.inner.elections.load(Relaxed),
             fault: metrics.running_state.as_ref().err().map(ToString::to_string),
-            words: self.inner.words.lock().clone(),
+            words: self.verdict(),
         }
     }
 
-    /// Whether the cluster survives the loss of a machine, in sentences; empty when it does.
+    /// Whether the cluster survives the loss of a machine, in sentences, and where this node leads
+    /// what placement has to say; empty when all is well.
     pub fn verdict(&self) -> Vec<String> {
-        voters::verdict(&self.map(), &votes(&self.inner.raft.metrics().borrow()))
+        let mut words = voters::verdict(&self.map(), &votes(&self.inner.raft.metrics().borrow()));
+        let said = self.inner.words.lock().clone();
+        words.extend(said);
+        words
     }
 
     /// Waits until the consensus has stopped, and says why: after a failed sync the process must

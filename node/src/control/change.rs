@@ -1,7 +1,11 @@
 //! Bringing a change about, here or at the leader; and what others of the group say to this member.
 //!
 //! An attempt ends in one of three ways: made (or refused by the rule), certainly not begun, or
-//! unknown. Only one that was certainly not begun is tried again (P2).
+//! unknown. One that was certainly not begun is tried again (P2). So is a compare-and-set of unknown
+//! outcome, for it cannot take effect twice; but once there is a doubt, a refusal is none.
+//!
+//! Nobody waits for a leader that no longer leads: while a member that died is waited for, another
+//! may have been elected.
 
 use std::time::Duration;
 
@@ -27,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How one attempt ended.
 enum Tried {
     Done(Result<Changed, ControlNo>),
+    /// It may have been made, or may yet be.
+    Unknown,
     /// Nothing was begun; this member is said to lead.
     NotBegun(Option<u64>),
 }
@@ -42,7 +48,8 @@ impl Control {
             return Err(ControlNo::TooLarge { len, max: CHANGE_BYTES });
         }
         let until = Instant::now() + self.inner.options.patience;
-        let mut hint = None;
+        let repeats = matches!(change, Change::Cas { .. });
+        let (mut hint, mut doubt) = (None, false);
         for _ in 0..TRIES {
             let leader = match hint.take() {
                 Some(leader) => Some(leader),
@@ -55,7 +62,9 @@ impl Control {
                 self.change_there(leader, change.clone(), until).await
             };
             match tried {
-                Tried::Done(answer) => return answer,
+                Tried::Done(answer) => return if doubt { surely(answer) } else { answer },
+                Tried::Unknown if !repeats => return Err(ControlNo::Unknown),
+                Tried::Unknown => doubt = true,
                 Tried::NotBegun(other) => hint = other.filter(|it| *it != leader),
             }
             if hint.is_none() {
@@ -63,40 +72,58 @@ impl Control {
             }
         }
         let stopped = self.inner.raft.metrics().borrow().running_state.is_err();
-        Err(if stopped { ControlNo::Stopped } else { ControlNo::NoLeader })
+        Err(match (doubt, stopped) {
+            (true, _) => ControlNo::Unknown,
+            (false, true) => ControlNo::Stopped,
+            (false, false) => ControlNo::NoLeader,
+        })
     }
 
     /// Asks the consensus, which must be led here.
     async fn change_here(&self, change: Change, until: Instant) -> Tried {
+        let me = Some(self.inner.number);
         let leader = self.leading(&self.inner.raft.metrics().borrow());
-        if leader != Some(self.inner.number) {
-            return Tried::NotBegun(leader);
+        if leader != me || *self.inner.leader.borrow() != me {
+            return Tried::NotBegun(leader.filter(|it| Some(*it) != me));
         }
-        let Ok(answer) = timeout_at(until, self.inner.raft.client_write(change)).await else {
-            return Tried::Done(Err(ControlNo::Unknown));
-        };
-        Tried::Done(match answer {
-            Ok(made) => told(made.log_id.index, made.data),
+        let write = self.inner.raft.client_write(change);
+        match self.while_led(me, until, write).await {
+            Some(Ok(made)) => Tried::Done(told(made.log_id.index, made.data)),
             // It may have been begun and then cut from this log, yet live on in another's.
-            Err(_) => Err(ControlNo::Unknown),
-        })
+            Some(Err(_)) | None => Tried::Unknown,
+        }
     }
 
     async fn change_there(&self, leader: u64, change: Change, until: Instant) -> Tried {
         let bytes = codec::encode(&Envelope { to: leader, said: Said::Change(change) });
-        let unknown = || Tried::Done(Err(ControlNo::Unknown));
-        let carried = timeout_at(until, self.inner.road.carry(leader, bytes)).await;
-        let bytes = match carried {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(RoadFault::Unsent(_))) => return Tried::NotBegun(None),
-            Ok(Err(RoadFault::Silent(_))) | Err(_) => return unknown(),
+        let carry = self.inner.road.carry(leader, bytes);
+        let known = *self.inner.leader.borrow();
+        let bytes = match self.while_led(known, until, carry).await {
+            Some(Ok(bytes)) => bytes,
+            Some(Err(RoadFault::Unsent(_))) => return Tried::NotBegun(None),
+            Some(Err(RoadFault::Silent(_))) | None => return Tried::Unknown,
         };
         match read::<Reply>(&bytes) {
             Ok(Reply::Changed(index, refused)) => Tried::Done(Ok(Changed { index, refused })),
             Ok(Reply::Refused(why)) => Tried::Done(Err(ControlNo::Refused(why))),
             Ok(Reply::NotLeader(other)) => Tried::NotBegun(other),
             Ok(Reply::No(_)) => Tried::NotBegun(None),
-            Ok(_) | Err(_) => unknown(),
+            Ok(_) | Err(_) => Tried::Unknown,
+        }
+    }
+
+    /// Does the work as long as this is who leads and there is time; none when it was broken off.
+    async fn while_led<T>(
+        &self,
+        known: Option<u64>,
+        until: Instant,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut leader = self.leader();
+        tokio::select! {
+            biased;
+            done = timeout_at(until, work) => done.ok(),
+            _ = leader.wait_for(|now| *now != known) => None,
         }
     }
 
@@ -150,11 +177,20 @@ impl Control {
                 match self.change_here(change, until).await {
                     Tried::Done(Ok(made)) => Reply::Changed(made.index, made.refused),
                     Tried::Done(Err(ControlNo::Refused(why))) => Reply::Refused(why),
-                    Tried::Done(Err(_)) => Reply::Unknown,
+                    Tried::Done(Err(_)) | Tried::Unknown => Reply::Unknown,
                     Tried::NotBegun(leader) => Reply::NotLeader(leader),
                 }
             }
         }
+    }
+}
+
+/// An answer after an attempt of which nothing is known: what is refused now may be so because it
+/// was made before.
+fn surely(answer: Result<Changed, ControlNo>) -> Result<Changed, ControlNo> {
+    match answer {
+        Ok(made) if made.refused.iter().all(Option::is_none) => Ok(made),
+        _ => Err(ControlNo::Unknown),
     }
 }
 

@@ -99,7 +99,7 @@ impl<'a> Round<'a> {
         self.control.inner.raft.runtime_config().heartbeat(!silent); // T4
         let leads = self.control.leading(&metrics) == Some(self.control.inner.number)
             && metrics.state == ServerState::Leader;
-        self.say(leads, &metrics);
+        self.say(leads);
         if !leads {
             return;
         }
@@ -110,14 +110,14 @@ impl<'a> Round<'a> {
         self.lead_places().await;
     }
 
-    /// Puts what an operator should know into words.
-    fn say(&self, leads: bool, metrics: &Metrics) {
-        let mut words = voters::verdict(self.map, &super::votes(metrics));
+    /// Puts what placement has to say to an operator into words.
+    fn say(&self, leads: bool) {
+        let mut words = Vec::new();
         if leads {
-            words.extend(placement::words(self.map, &self.alive, &self.rules));
+            words = placement::words(self.map, &self.alive, &self.rules);
         }
         let mut said = self.control.inner.words.lock();
-        for new in words.iter().filter(|it| leads && !said.contains(it)) {
+        for new in words.iter().filter(|it| !said.contains(it)) {
             tracing::info!(words = %new, "the cluster, as its leader sees it");
         }
         *said = words;

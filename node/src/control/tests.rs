@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use protocol::{
-    cluster::{Candidate, Change, ChangeRefusal, Labels, Map, Purpose},
+    cluster::{Candidate, Cas, Change, ChangeRefusal, Labels, Map, NodeKey, Purpose},
     id::NodeId,
     time::Time,
 };
@@ -33,6 +33,8 @@ struct Wires {
     running: BTreeMap<u64, Control>,
     /// Who hears nobody and is heard by nobody.
     cut: BTreeSet<u64>,
+    /// So many answers to changes are lost on their way back.
+    lose: u32,
 }
 
 impl Net {
@@ -62,7 +64,15 @@ impl RaftRoad for Road {
         let (me, net) = (self.me, self.net.clone());
         Box::pin(async move {
             let other = net.linked(me, to).ok_or(RoadFault::Unsent(to))?;
+            let asks = wire::read::<wire::Envelope>(&bytes);
             let answer = other.heard(bytes).await.map_err(|_| RoadFault::Silent(to))?;
+            if matches!(asks, Ok(wire::Envelope { said: wire::Said::Change(_), .. })) {
+                let lose = &mut net.0.lock().lose;
+                if *lose > 0 {
+                    *lose -= 1;
+                    return Err(RoadFault::Silent(to));
+                }
+            }
             net.linked(me, to).map(|_| answer).ok_or(RoadFault::Silent(to))
         })
     }

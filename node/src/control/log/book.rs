@@ -110,17 +110,18 @@ impl Book {
     /// Everything was read: is it whole (G2)?
     pub(super) fn replayed(&mut self) -> Result<(), StorageFault> {
         // A released segment may have held what was purged; never what follows it.
-        let mut expected = match self.purged {
+        let first = match self.purged {
             Some(purged) => purged.index + 1,
             None => self.pages.keys().next().copied().unwrap_or(0),
         };
-        for (index, page) in &self.pages {
+        for (expected, index) in (first..).zip(self.pages.keys()) {
             if *index != expected {
-                let lsn = page.number.unwrap_or(0);
-                let segment = format!("entry {expected} is missing; {index}");
-                return Err(StorageFault::LogCorrupt { segment, offset: 0, lsn });
+                return Err(StorageFault::Disk {
+                    doing: "read the log of the control plane".into(),
+                    kind: std::io::ErrorKind::InvalidData,
+                    text: format!("entry {expected} is missing, {index} follows"),
+                });
             }
-            expected += 1;
         }
         // What was written of the commit may be ahead of a log that lost nothing but its tail.
         self.committed = self.committed.min(self.last());

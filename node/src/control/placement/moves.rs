@@ -108,12 +108,14 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Whoever is alone, or has a dead second copy, gets a spare (R6).
+    /// Whoever is alone gets a spare (R6). A second copy that does not answer here may well answer
+    /// its primary; when it does not, the primary drops it and is alone.
     pub(super) fn give_spares(&mut self) {
         for shard in 0..self.pairs.len() {
-            let Some(Pair { primary, twin, busy: false }) = self.pairs[shard] else { continue };
-            let lacks = twin.is_none_or(|twin| !self.scene.holders[twin].alive);
-            if lacks && let Some(spare) = self.spare(primary, twin) {
+            let Some(Pair { primary, twin: None, busy: false }) = self.pairs[shard] else {
+                continue;
+            };
+            if let Some(spare) = self.spare(primary, None) {
                 self.make_copy(shard, primary, spare);
             }
         }

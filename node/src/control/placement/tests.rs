@@ -249,6 +249,14 @@ fn r6_a_lone_copy_gets_a_spare_before_anything_else() {
 }
 
 #[test]
+fn who_does_not_answer_the_leader_may_still_answer_its_primaries() {
+    let mut world = World::spread(60, 4, &["a"]);
+    world.alive.remove(&2);
+    let wants = plan(&world.map, &world.alive, &world.rules);
+    assert_eq!(wants, [], "nothing is copied as long as nobody is alone");
+}
+
+#[test]
 fn who_came_back_only_now_is_given_nothing_yet() {
     let mut world = World::spread(12, 3, &["a"]);
     let lone = world.kill(3);

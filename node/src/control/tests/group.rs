@@ -203,6 +203,38 @@ async fn places_are_wanted_where_there_is_room_and_only_once() {
     assert!(world.at(1).status().last <= asked + 2);
 }
 
+fn add_twin(map: &Map, twin: NodeKey) -> Change {
+    let config = map.places[0].config;
+    let (expect, primary) = (config.epoch, config.primary);
+    let case = Cas { shard: 0, expect, primary, twin: Some(twin), proposer: primary };
+    Change::Cas { cases: vec![case] }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_when_the_answer_was_lost_a_refusal_is_a_doubt() {
+    let world = World::of(3).await;
+    let map = world.until_agreed().await;
+    let leader = world.until_led(|_| true).await;
+    let follower = map.members.keys().copied().find(|it| *it != leader).expect("three");
+    let twin = map.members.values().map(|it| it.key).find(|it| it.number != 1).expect("three");
+
+    world.net.0.lock().lose = 1;
+    let change = add_twin(&map, twin);
+    let answer = world.at(follower).change(change.clone()).await;
+    assert_eq!(answer, Err(ControlNo::Unknown), "P2: it was made, and then found made");
+    let map = world.until_agreed().await;
+    assert_eq!(map.places[0].config.twin, Some(twin));
+    let late = world.at(follower).change(change).await.expect("one answer each");
+    assert_eq!(late.refused, [Some(ChangeRefusal::Epoch)], "without a doubt, a refusal is one");
+
+    world.net.0.lock().lose = 1;
+    let digest = [99; 32];
+    let expires = Time::from_ms(1);
+    let once = Change::Invite { digest, expires, purpose: Purpose::Data };
+    let answer = world.at(follower).change(once).await;
+    assert_eq!(answer, Err(ControlNo::Unknown), "P2: not tried again, it could be made twice");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_for_somebody_else_is_not_taken() {
     let world = World::founded(quick()).await;
