@@ -80,6 +80,7 @@ impl<'a> Round<'a> {
         let members: BTreeSet<u64> = map.members.keys().copied().collect();
         let mut up = control.inner.road.reaches();
         up.insert(control.inner.number);
+        // P3: who answers is kept in this node's memory, and in no change.
         presence.note(now, &members, &up);
         let settle = u64::try_from(options.settle.as_millis()).unwrap_or(u64::MAX);
         let rules = Rules { unsettled: presence.unsettled(now, settle), ..options.rules.clone() };
