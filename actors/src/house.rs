@@ -128,7 +128,7 @@ impl House {
         let Options { ledger, clock, media, road, awake_max } = options;
         let (bags, carried): (Vec<_>, Vec<_>) = (0..MESSENGERS).map(|_| mpsc::channel(BAG)).unzip();
         let (cuts, _) = broadcast::channel(CUTS);
-        let roof = Roof::new((clock, media, road), bags, cuts);
+        let roof = Roof::new(clock, media, road, bags, cuts);
         let world: Arc<dyn World> = roof.clone();
         let house = Arc::new(Self {
             tenants: Cast::new(ledger.clone(), world.clone(), awake_max).await?,

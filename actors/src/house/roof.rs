@@ -69,7 +69,9 @@ pub(super) struct Due {
 
 impl Roof {
     pub(super) fn new(
-        (clock, calls, road): (Arc<dyn Fn() -> Time + Send + Sync>, Arc<dyn Calls>, Arc<dyn Road>),
+        clock: Arc<dyn Fn() -> Time + Send + Sync>,
+        calls: Arc<dyn Calls>,
+        road: Arc<dyn Road>,
         bags: Vec<mpsc::Sender<Errand>>,
         cuts: broadcast::Sender<LinkId>,
     ) -> Arc<Self> {

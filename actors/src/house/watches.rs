@@ -72,6 +72,7 @@ impl House {
     /// The link to a node broke, in either direction. Never blocks.
     pub fn line_lost(self: &Arc<Self>, node: u64) {
         self.guests.cut(node);
+        self.drop_guests(node);
         let lost = self.interests.lock().line_lost(node);
         self.lose(lost, false);
     }

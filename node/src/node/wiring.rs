@@ -55,8 +55,15 @@ fn drains(map: &Map, number: u64) -> bool {
     map.members.get(&number).is_some_and(|it| it.draining)
 }
 
-/// Tells the house what this node serves, where everything else is, and whose link broke.
+/// Tells the house what this node serves, where everything else is, and whose link broke; and how
+/// the sockets of a session that ended on any node are ended here.
 pub(super) fn tell_house(member: &Arc<Membership>, holder: &Arc<Holder>, gate: &Arc<Gate>) {
+    let sockets = Arc::downgrade(gate);
+    gate.house.on_session_cut(move |session| {
+        if let Some(gate) = sockets.upgrade() {
+            gate.sockets.cut(session);
+        }
+    });
     let (house, moves) = (gate.house.clone(), holder.moves.clone());
     let pump = holder.pump.clone();
     member.keep(tokio::spawn(pump.tell_standings(move |standings| {
@@ -75,7 +82,7 @@ pub(super) fn tell_house(member: &Arc<Membership>, holder: &Arc<Holder>, gate: &
         }
     }));
     let Some(swarm) = member.swarm.clone() else { return };
-    let gate = gate.clone();
+    let (gate, control) = (gate.clone(), member.control.clone());
     member.keep(tokio::spawn(async move {
         let mut events = swarm.events();
         loop {
@@ -85,8 +92,8 @@ pub(super) fn tell_house(member: &Arc<Membership>, holder: &Arc<Holder>, gate: &
                 Ok(Event::Up(_) | Event::Refused(_)) => {}
                 Err(RecvError::Lagged(_)) => {
                     // Nobody knows which: all lines are watched anew.
-                    let all: Vec<u64> = swarm.links().borrow().keys().copied().collect();
-                    all.into_iter().for_each(|number| gate.house.line_lost(number));
+                    let map = control.map();
+                    map.members.keys().for_each(|number| gate.house.line_lost(*number));
                 }
                 Err(RecvError::Closed) => return,
             }

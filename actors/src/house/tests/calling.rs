@@ -25,11 +25,14 @@ use crate::{
     trial::{BANK, customer, expert},
 };
 
+/// By which node, in which room, of whom, and where its signals go.
+type Call = (u64, RoomId, SessionId, Outbox);
+
 /// A media path that answers every offer with the number of its node.
 #[derive(Clone, Default)]
 struct Fake {
     node: u64,
-    calls: Arc<Mutex<Vec<(u64, RoomId, SessionId, Outbox)>>>,
+    calls: Arc<Mutex<Vec<Call>>>,
 }
 
 impl Calls for Fake {
@@ -55,9 +58,7 @@ impl Calls for Fake {
 
     fn leave(&self, shard: u16) {
         let mut calls = self.calls.lock();
-        let over = |it: &(u64, RoomId, SessionId, Outbox)| {
-            it.0 == self.node && Key::Room(it.1).shard() == shard
-        };
+        let over = |it: &Call| it.0 == self.node && Key::Room(it.1).shard() == shard;
         for (_, room, _, outbox) in calls.extract_if(.., |it| over(it)) {
             outbox.push(gone(room));
         }
