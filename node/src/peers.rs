@@ -19,7 +19,7 @@ use protocol::{
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -55,7 +55,7 @@ pub trait Service: Send + Sync + 'static {
 /// Everybody else.
 pub struct Peers {
     carrier: Arc<dyn Carrier>,
-    service: OnceLock<Arc<dyn Service>>,
+    service: OnceLock<Weak<dyn Service>>,
     next: AtomicU64,
     line: AtomicU64,
     sides: Mutex<BTreeMap<u64, Side>>,
@@ -81,9 +81,12 @@ impl Peers {
         })
     }
 
-    /// Says who serves. Before that everything is answered with `Restarted`.
-    pub fn serve(&self, service: Arc<dyn Service>) {
-        assert!(self.service.set(service).is_ok(), "a node has one service");
+    /// Says who serves; whoever started it holds it. Without it everything is answered with
+    /// `Restarted`.
+    pub fn serve(&self, service: &Arc<dyn Service>) {
+        // Weak: what serves holds the journals, and asks over these very peers.
+        let first = self.service.set(Arc::downgrade(service)).is_ok();
+        assert!(first, "a node has one service");
     }
 
     /// Asks another node; ends within `patience` (N1).
@@ -189,21 +192,25 @@ impl Peers {
             }
             PeerFrame::Ask { id, request } => self.served(from, class, id, request),
             PeerFrame::Twins(batch) => {
-                if let Some(service) = self.service.get() {
+                if let Some(service) = self.service() {
                     service.twins(from, batch);
                 }
             }
             PeerFrame::Told(told) => {
-                if let Some(service) = self.service.get() {
+                if let Some(service) = self.service() {
                     service.told(from, told);
                 }
             }
         }
     }
 
+    fn service(&self) -> Option<Arc<dyn Service>> {
+        self.service.get().and_then(Weak::upgrade)
+    }
+
     fn served(self: &Arc<Self>, from: u64, class: Class, id: u64, request: PeerRequest) {
         let place = self.side(from, |side| side.served.clone().try_acquire_owned());
-        let (Some(service), Ok(place)) = (self.service.get().cloned(), place) else {
+        let (Some(service), Ok(place)) = (self.service(), place) else {
             let answer = Err(PeerNo::Faulted(Fault::Busy)); // N2
             let _ = self.send(from, class, &PeerFrame::Answer { id, answer });
             return;
@@ -301,7 +308,8 @@ mod tests {
         let wire = Arc::new(Wire { ends: Mutex::default(), cut: Mutex::default() });
         let ends: Vec<_> = (0..2).map(|it| Peers::new(wire.clone(), it * 1000)).collect();
         let echo = Arc::new(Echo::default());
-        ends.iter().for_each(|end| end.serve(echo.clone()));
+        let service: Arc<dyn Service> = echo.clone();
+        ends.iter().for_each(|end| end.serve(&service));
         *wire.ends.lock() = ends.clone();
         (wire, ends[0].clone(), echo)
     }
@@ -310,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn n1_an_ask_is_answered_or_ends_with_its_link_or_its_patience() {
-        let (wire, peers, _) = two();
+        let (wire, peers, _echo) = two();
         let ask = |request, patience| peers.ask(1, Class::Control, request, patience);
         let answer = ask(PeerRequest::Raft(vec![7]), LONG).await;
         assert_eq!(answer, Ok(PeerAnswer::Bytes(vec![7])));
@@ -331,7 +339,7 @@ mod tests {
 
     #[tokio::test]
     async fn n2_the_ask_beyond_the_bound_is_told_busy() {
-        let (_, peers, _) = two();
+        let (_wire, peers, _echo) = two();
         let asks: Vec<_> =
             (0..ASKS).map(|_| peers.ask(1, Class::Actor, PeerRequest::Status, LONG)).collect();
         let more = peers.ask(1, Class::Actor, PeerRequest::Status, LONG).await;

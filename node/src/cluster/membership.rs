@@ -23,7 +23,7 @@ use crate::{
     config::Config,
     control::{Control, ControlFault, Options as ControlOptions, placement::Rules},
     node::now,
-    peers::Peers,
+    peers::{Peers, Service},
     secrets::chance,
     swarm::{
         self, Admitted, Answer, Event, Identity as PeerKey, JoinDoor, Links,
@@ -134,7 +134,8 @@ impl Membership {
 
         let desk = Arc::new(Desk::default());
         let (swarm, peers) = carry(config, &identity, key.clone()).await?;
-        peers.serve(desk.clone());
+        let service: Arc<dyn Service> = desk.clone();
+        peers.serve(&service);
         if let Some(swarm) = &swarm {
             swarm.admit(identity.neighbours.iter().map(admitted).collect());
         }
