@@ -41,7 +41,7 @@ const MEMORY: f64 = 0.9;
 /// Every address is listened on within this time.
 const LISTENING: Duration = Duration::from_secs(10);
 /// How often, and how long, a port is looked at that shall become free.
-const FREEING: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+const FREEING: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(10));
 
 /// Parts are asked in this order: who is not admitted costs nothing behind the first.
 #[derive(NetworkBehaviour)]

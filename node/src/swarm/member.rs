@@ -200,10 +200,10 @@ impl Member {
         self.queues.iter().for_each(|queue| queue.open(own));
         self.phase.send_modify(|phase| phase.up = true);
         let link = Link { since: Instant::now(), gauge: self.gauge.clone() };
+        count(&self.news.figures.ups);
         self.news.links.send_modify(|links| {
             Arc::make_mut(links).insert(self.number, link);
         });
-        count(&self.news.figures.ups);
         self.news.tell(Event::Up(self.number));
     }
 
@@ -218,10 +218,10 @@ impl Member {
             phase.falls += 1;
         });
         if was_up {
+            count(&self.news.figures.downs);
             self.news.links.send_modify(|links| {
                 Arc::make_mut(links).remove(&self.number);
             });
-            count(&self.news.figures.downs);
             self.news.tell(Event::Down(self.number));
         }
     }
