@@ -31,6 +31,7 @@ mod keeper;
 mod knock;
 mod listener;
 mod member;
+mod points;
 mod queue;
 mod rivals;
 mod roster;

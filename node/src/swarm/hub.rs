@@ -6,6 +6,7 @@ use super::{
     book::{Book, is_quic, named},
     figures::count,
     keeper, listener,
+    points::Points,
     rivals::{self, Rival},
     roster::Roster,
 };
@@ -14,8 +15,7 @@ use libp2p::{
     Multiaddr, PeerId, Swarm, TransportError,
     allow_block_list::NotAllowed,
     futures::StreamExt,
-    mdns, ping,
-    rendezvous::{self, Namespace},
+    mdns, ping, rendezvous,
     swarm::{
         ConnectionId, DialError, ListenError, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
@@ -36,12 +36,6 @@ use tokio::{
 
 /// A connection is closed after so many pings in a row that nobody answered.
 const SILENCE: u8 = 2;
-/// How often a rendezvous point is asked while a member is missing.
-const ASK_POINT: Duration = Duration::from_secs(5);
-/// How often a rendezvous point is told of this node anew; it forgets after two hours.
-const TELL_POINT: Duration = Duration::from_secs(30 * 60);
-/// Registrations taken from one answer of a rendezvous point.
-const REGISTRATIONS: u64 = 128;
 /// Connections get so long to say good-bye when the swarm ends.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -55,13 +49,6 @@ struct Connection {
     silent: u8,
 }
 
-/// A rendezvous point, and when it was last spoken to.
-struct Point {
-    peer: PeerId,
-    told: Option<Instant>,
-    asked: Option<Instant>,
-}
-
 pub(super) struct Hub {
     swarm: Swarm<Behaviour>,
     me: PeerId,
@@ -72,8 +59,7 @@ pub(super) struct Hub {
     connections: BTreeMap<ConnectionId, Connection>,
     keepers: BTreeMap<PeerId, AbortHandle>,
     tasks: JoinSet<()>,
-    namespace: Option<Namespace>,
-    points: Vec<Point>,
+    points: Points,
     /// Whether every address this node listens on is told at rendezvous points.
     announces_all: bool,
 }
@@ -98,9 +84,8 @@ impl Hub {
         for address in if announces_all { &listened } else { &announce } {
             swarm.add_external_address(address.clone());
         }
-        let point = |peer| Point { peer, told: None, asked: None };
-        let points = points.iter().filter_map(|it| named(it).1).map(point).collect();
-        let namespace = Namespace::new(format!("konsil/{}", options.cluster)).ok();
+        let points = points.iter().filter_map(|it| named(it).1);
+        let points = Points::new(&options.cluster, points);
         let mut hub = Self {
             swarm,
             me,
@@ -111,7 +96,6 @@ impl Hub {
             connections: BTreeMap::new(),
             keepers: BTreeMap::new(),
             tasks: JoinSet::new(),
-            namespace,
             points,
             announces_all,
         };
@@ -227,35 +211,16 @@ impl Hub {
             let options = DialOpts::unknown_peer_id().address(address);
             self.dial(options.allocate_new_port().build());
         }
-        self.ask_points(now);
+        let Self { swarm, points, keepers, book, .. } = self;
+        let connected = |peer: &PeerId| keepers.contains_key(peer);
+        let client = &mut swarm.behaviour_mut().rendezvous;
+        points.speak(client, connected, book.misses_anybody(), now);
         next
     }
 
     fn dial(&mut self, options: DialOpts) {
         if self.swarm.dial(options).is_ok() {
             count(&self.roster.news.figures.dials);
-        }
-    }
-
-    /// Tells connected rendezvous points of this node, and asks them while a member is missing.
-    fn ask_points(&mut self, now: Instant) {
-        let Some(namespace) = &self.namespace else { return };
-        let due = |last: Option<Instant>, every| last.is_none_or(|last| now >= last + every);
-        let client = &mut self.swarm.behaviour_mut().rendezvous;
-        for point in &mut self.points {
-            if !self.keepers.contains_key(&point.peer) {
-                continue;
-            }
-            if due(point.told, TELL_POINT) {
-                point.told = Some(now);
-                if let Err(reason) = client.register(namespace.clone(), point.peer, None) {
-                    tracing::warn!(%reason, "cannot be told to a rendezvous point");
-                }
-            }
-            if self.book.misses_anybody() && due(point.asked, ASK_POINT) {
-                point.asked = Some(now);
-                client.discover(Some(namespace.clone()), None, Some(REGISTRATIONS), point.peer);
-            }
         }
     }
 
@@ -339,9 +304,7 @@ impl Hub {
         if let Some(member) = self.roster.of(&peer) {
             member.lost();
         }
-        for point in self.points.iter_mut().filter(|point| point.peer == peer) {
-            (point.told, point.asked) = (None, None);
-        }
+        self.points.lost(&peer);
         self.book.lost(&peer, closed.since.elapsed(), Instant::now(), chance::<1>()[0]);
     }
 
