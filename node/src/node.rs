@@ -173,6 +173,7 @@ impl Node {
         let door = member.door(&config);
         let rules = membership::rules(&config);
         let sight = Sight::new(control, peers, member.links.clone(), own, (door, rules));
+        member.keep(tokio::spawn(sight.clone().look_on()));
         let (nodes, moving) = wiring::watch_map(&member);
         let gate = Arc::new(Gate {
             house,

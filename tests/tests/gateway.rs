@@ -5,7 +5,9 @@
 
 mod gateway {
     pub(super) mod crowd;
+    pub(super) mod desk;
     pub(super) mod door;
+    pub(super) mod elsewhere;
     pub(super) mod figures;
     pub(super) mod files;
     pub(super) mod hostile;

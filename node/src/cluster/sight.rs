@@ -25,6 +25,7 @@ use crate::{
     control::{Control, ControlNo, placement},
     gateway::operator::{
         ClusterNo, ClusterView,
+        chronicle::Chronicle,
         overview::{Seen, overview},
     },
     node::now,
@@ -56,6 +57,7 @@ pub struct Sight {
     pub door: Option<Door>,
     rules: placement::Rules,
     gathered: Mutex<Option<(Instant, Arc<Overview>)>>,
+    chronicle: Mutex<Chronicle>,
 }
 
 impl Sight {
@@ -67,7 +69,36 @@ impl Sight {
         own: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
         (door, rules): (Option<Door>, placement::Rules),
     ) -> Arc<Self> {
-        Arc::new(Self { control, peers, links, own, door, rules, gathered: Mutex::default() })
+        let (gathered, chronicle) = Default::default();
+        Arc::new(Self { control, peers, links, own, door, rules, gathered, chronicle })
+    }
+
+    /// Notes what happens, also while no operator looks; ends with the control plane.
+    pub async fn look_on(self: Arc<Self>) {
+        let (mut maps, mut leader) = (self.control.maps(), self.control.leader());
+        let mut links = self.links.clone();
+        loop {
+            self.note(&self.control.map(), &self.up());
+            let changed = tokio::select! {
+                changed = maps.changed() => changed,
+                changed = leader.changed() => changed,
+                changed = links.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn note(&self, map: &Map, up: &BTreeSet<u64>) {
+        let leader = *self.control.leader().borrow();
+        self.chronicle.lock().look(now(), map, leader, up);
+    }
+
+    /// Who answers, this node among them.
+    fn up(&self) -> BTreeSet<u64> {
+        let links = self.links.borrow();
+        links.keys().copied().chain([self.control.number()]).collect()
     }
 
     async fn gather(&self) -> Arc<Overview> {
@@ -78,8 +109,7 @@ impl Sight {
         }
         let map = self.control.map();
         let me = self.control.number();
-        let mut up: BTreeSet<u64> = self.links.borrow().keys().copied().collect();
-        up.insert(me);
+        let up = self.up();
         let others = up.iter().filter(|it| **it != me && map.members.contains_key(it));
         let asked = others.map(|number| {
             let ask = self.peers.ask(*number, Class::Control, PeerRequest::Status, ASKED);
@@ -100,7 +130,7 @@ impl Sight {
             voters: status.voters,
             up,
             statuses,
-            happenings: Vec::new(),
+            happenings: self.chronicle.lock().latest(),
         };
         let seen = Arc::new(overview(&map, &seen));
         *self.gathered.lock() = Some((Instant::now(), seen.clone()));

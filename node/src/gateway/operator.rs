@@ -36,7 +36,6 @@ use super::{
 use crate::secrets::{OperatorPass, Secrets, chance};
 
 pub mod chronicle;
-pub mod lone;
 pub mod overview;
 
 /// How long a link may be used.

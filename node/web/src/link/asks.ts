@@ -68,9 +68,11 @@ export class Asks {
     }
   }
 
-  /** A new socket is welcome: everything unanswered is asked again, in its order. */
+  /** A new socket is welcome: what was not asked on it yet is asked again, in its order. */
   again(): void {
-    for (const [number, ask] of this.#open) this.#go(number, ask);
+    for (const [number, ask] of this.#open) {
+      if (ask.sentAt === null) this.#go(number, ask);
+    }
   }
 
   /** Since when the oldest sent ask has waited, or null. */

@@ -14,6 +14,8 @@
 const DOUBT_MS = 200;
 /** The shortest and the longest time the node has to say that it is there. */
 const PATIENCE_MS = { least: 600, most: 3000 } as const;
+/** Who said that it is there is asked again after this long, while the answer still does not come. */
+const AGAIN_MS = 500;
 /** A quiet line is asked now and then. */
 const IDLE_MS = 10_000;
 /** How often a doubtful line is looked at, and how late a look may be. */
@@ -35,6 +37,7 @@ export class Pulse {
   readonly #heart: Heart;
   #heard = Date.now();
   #asked: number | null = null;
+  #answered = 0;
   #mean: number | null = null;
   #spread = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -57,6 +60,7 @@ export class Pulse {
   heard(pong: boolean): void {
     this.#heard = Date.now();
     if (pong && this.#asked !== null) this.#learn(this.#heard - this.#asked);
+    if (pong) this.#answered = this.#heard;
     this.#asked = null;
   }
 
@@ -90,7 +94,8 @@ export class Pulse {
       return this.#heart.dead(); // S1: hearing anything takes the question back
     }
     const since = this.#heart.waits();
-    const waits = since !== null && now - Math.max(since, this.#heard) >= DOUBT_MS;
+    const waits =
+      since !== null && now - Math.max(since, this.#heard) >= DOUBT_MS && now - this.#answered >= AGAIN_MS;
     if (this.#asked === null && (waits || now - this.#heard >= IDLE_MS)) this.#ask();
     this.#look(this.#asked !== null || since !== null ? LOOK_MS : IDLE_MS);
   }
