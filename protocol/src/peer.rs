@@ -221,7 +221,8 @@ pub struct Told {
     pub to: Vec<u64>,
     /// The actor's position after this frame, when it is a kept one.
     pub seq: Option<Seq>,
-    /// The frame as browsers get it.
+    /// The frame as browsers get it; empty: the teller no longer holds these watches, and whoever
+    /// still wants them watches anew.
     pub frame: Vec<u8>,
 }
 

@@ -111,7 +111,7 @@ impl House {
         let request = PeerRequest::Media { room, by, watch, command };
         let answer = self.asked_there(key, node, request).await?;
         // Had the room moved on meanwhile, the answer would be that of a call that is gone.
-        if !self.interests.lock().calls(id, watch, offers) && offers {
+        if offers && !self.interests.lock().stays(id, watch) {
             return Err(No::Away);
         }
         match answer {

@@ -13,7 +13,6 @@ use super::{
     House,
     roof::{Due, Roof},
 };
-use crate::road::Whose;
 
 /// Tenants looked at in one go.
 const PAGE: usize = 256;
@@ -49,9 +48,16 @@ impl House {
             self.rooms.leave();
             self.conversations.leave();
             self.files.leave();
-            let (came, left): (BTreeSet<u16>, BTreeSet<u16>) =
-                due.shards.iter().partition(|shard| self.roof.road.whose(**shard) == Whose::Here);
-            left.iter().for_each(|shard| self.roof.calls.leave(*shard));
+            let mut came = BTreeSet::new();
+            for shard in due.shards {
+                let turned = self.roof.look_at(shard);
+                if turned.left {
+                    self.roof.calls.leave(shard);
+                }
+                if turned.came {
+                    came.insert(shard);
+                }
+            }
             self.dismiss_guests();
             if !came.is_empty() {
                 tokio::spawn(rouse(Arc::downgrade(self), came));

@@ -6,7 +6,12 @@
 //!   at that node that could have missed something.
 
 use bytes::Bytes;
-use protocol::{caller::Caller, id::Seq, key::Key, peer::Told};
+use protocol::{
+    caller::Caller,
+    id::{RoomId, Seq},
+    key::Key,
+    peer::Told,
+};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -26,8 +31,6 @@ pub(super) struct Interest {
     pub(super) turn: u64,
     /// Whether somebody looks for a place.
     pub(super) seeking: bool,
-    /// Whether its socket is in a call that another node carries.
-    pub(super) called: bool,
     place: Place,
 }
 
@@ -56,8 +59,8 @@ pub(super) struct Left {
     pub(super) here: Option<(Key, u64)>,
     /// A watch that another node holds: its number there.
     pub(super) there: Option<(u64, Key, u64)>,
-    /// The socket's call was carried by that node.
-    pub(super) call: Option<(Key, Outbox)>,
+    /// Whatever call the socket was in, in the room it watches there, is over with the place.
+    pub(super) call: Option<(RoomId, Outbox)>,
     /// Nobody looks for another place yet.
     pub(super) seek: Option<u64>,
 }
@@ -118,8 +121,8 @@ pub(super) struct Interests {
 impl Interests {
     pub(super) fn add(&mut self, id: u64, key: Key, by: Caller, outbox: Outbox, after: Seq) {
         let place = Place::Nowhere;
-        let (turn, seeking, called) = (0, true, false);
-        let interest = Interest { key, by, outbox, cursor: after, turn, seeking, called, place };
+        let (turn, seeking) = (0, true);
+        let interest = Interest { key, by, outbox, cursor: after, turn, seeking, place };
         let before = self.all.insert(id, interest);
         assert!(before.is_none(), "a watch's number is its own");
     }
@@ -147,13 +150,13 @@ impl Interests {
                 it.cursor = it.cursor.max(tap.close()); // IN1
                 left.here = Some((it.key, local));
             }
-            Place::There { node, watch, .. } => {
+            Place::There { node, watch, shown } => {
                 self.afar.remove(&watch); // IN1
                 left.there = Some((node, it.key, watch));
+                if let (Key::Room(room), None) = (it.key, shown) {
+                    left.call = Some((room, it.outbox.clone()));
+                }
             }
-        }
-        if std::mem::take(&mut it.called) {
-            left.call = Some((it.key, it.outbox.clone()));
         }
         if !std::mem::replace(&mut it.seeking, true) {
             left.seek = Some(id);
@@ -266,15 +269,10 @@ impl Interests {
         Some((*id, there))
     }
 
-    /// Its socket is in a call that the node of this place carries, or no longer. False when the
-    /// place is another one by now.
-    pub(super) fn calls(&mut self, id: u64, held: u64, called: bool) -> bool {
-        let Some(it) = self.all.get_mut(&id) else { return false };
-        let same = matches!(it.place, Place::There { watch, .. } if watch == held);
-        if same {
-            it.called = called;
-        }
-        same
+    /// Whether its place is still this one at another node.
+    pub(super) fn stays(&self, id: u64, held: u64) -> bool {
+        let place = self.all.get(&id).map(|it| &it.place);
+        matches!(place, Some(Place::There { watch, .. }) if *watch == held)
     }
 
     fn heard(&mut self, from: u64, told: &Told) -> Missed {

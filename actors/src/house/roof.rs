@@ -54,6 +54,16 @@ pub(super) struct Roof {
 struct Rule {
     reign: AtomicU64,
     serves: AtomicBool,
+    /// As of the last look: the reign, and whether it was a reign at all.
+    looked: Mutex<(u64, bool)>,
+}
+
+/// What became of this node's rule over a shard since the last look.
+pub(super) struct Turned {
+    /// A reign ended.
+    pub(super) left: bool,
+    /// A reign began, and goes on.
+    pub(super) came: bool,
 }
 
 /// What changed and was not looked after yet.
@@ -107,6 +117,16 @@ impl Roof {
         }
         // Looked after in any case: it may have gone and come back since the last word.
         self.ring(|due| due.shards.extend([shard]));
+    }
+
+    /// Looks at a shard that came, went, came back, or merely got or lost its other copy.
+    pub(super) fn look_at(&self, shard: u16) -> Turned {
+        let Some(rule) = self.shards.get(usize::from(shard)) else {
+            return Turned { left: false, came: false };
+        };
+        let (reign, here) = (self.reign_over(shard), self.road.whose(shard) == Whose::Here);
+        let before = std::mem::replace(&mut *rule.looked.lock(), (reign, here));
+        Turned { left: before.0 != reign, came: here && before != (reign, true) }
     }
 
     /// Notes what changed; the house looks after it.

@@ -108,8 +108,8 @@ impl House {
         if let Some((node, key, watch)) = left.there {
             self.insist(node, PeerRequest::Unwatch { key, watch });
         }
-        if let Some((Key::Room(room), outbox)) = left.call {
-            // Whoever carried the call is out of reach or no longer serves the room.
+        if let Some((room, outbox)) = left.call {
+            // Whoever carried the call is out of reach, or no longer serves the room.
             outbox.push(pack(&ToBrowser::Signal { room, signal: MediaSignal::Gone {} }));
         }
         if let Some(id) = left.seek {

@@ -155,10 +155,39 @@ async fn a_call_is_gone_when_the_link_to_its_node_is_down() {
     let mut browser = Browser::watch(&there, expert(1), Key::Room(room), Seq::START).await;
     let answer = there.call(room, expert(1), &browser.outbox, offer()).await;
     assert!(matches!(answer, Ok(Some(_))));
+    // Another socket of the same device, which came later: the call is its call too.
+    let mut later = Browser::watch(&there, expert(1), Key::Room(room), Seq::START).await;
     there.line_lost(1);
     hears_gone(&mut browser).await;
+    hears_gone(&mut later).await;
     town.house(1).line_lost(2);
-    until("the watch is back", || town.house(1).guests() == 1).await;
+    until("the watches are back", || town.house(1).guests() == 2).await;
     let answer = there.call(room, expert(1), &browser.outbox, offer()).await;
     assert!(matches!(answer, Ok(Some(_))));
+}
+
+#[tokio::test]
+async fn a_shard_that_got_another_copy_and_stayed_disturbs_nobody() {
+    let (town, fake) = town().await;
+    let (here, there) = (town.house(1), town.house(2));
+    let room = seated(&here).await;
+    let key = Key::Room(room);
+    let mut browsers = Vec::new();
+    for house in [&here, &there] {
+        let mut browser = Browser::watch(house, expert(1), key, Seq::START).await;
+        assert!(matches!(browser.told().await, ToBrowser::Shown { .. }));
+        let answer = house.call(room, expert(1), &browser.outbox, offer()).await;
+        assert!(matches!(answer, Ok(Some(_))));
+        browsers.push(browser);
+    }
+    here.serves(key.shard(), true);
+    there.serves(key.shard(), false);
+    town.tick();
+    let lock = Input::Command(RoomCommand::Lock {});
+    let locked = here.ask::<Room>(key, expert(1), lock).await.expect("locked");
+    for browser in &mut browsers {
+        let next = browser.told().await;
+        assert!(matches!(next, ToBrowser::Happened { seq, .. } if seq == locked), "{next:?}");
+    }
+    assert_eq!(fake.calls.lock().len(), 2);
 }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -29,11 +29,12 @@ async fn everything_said_while_shards_move_is_kept_once_and_told_in_order() {
             browsers.push((*key, browser));
         }
     }
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut writers = Vec::new();
     for (at, key) in keys.iter().enumerate() {
         for node in 1..=3u64 {
-            let (house, key, stop): (Arc<House>, _, _) = (town.house(node), *key, stop.clone());
+            let (house, key): (Arc<House>, _) = (town.house(node), *key);
+            let (stop, count) = (stop.clone(), count.clone());
             let base = (at as u128 + 1) * 1_000_000 + u128::from(node) * 100_000;
             writers.push(tokio::spawn(async move {
                 let mut said = Vec::new();
@@ -42,15 +43,15 @@ async fn everything_said_while_shards_move_is_kept_once_and_told_in_order() {
                     number += 1;
                     let seq = say(&house, key, number, &number.to_string()).await;
                     said.push((seq.0, number.to_string()));
+                    count.fetch_add(1, Relaxed);
                 }
                 (key, said)
             }));
         }
     }
     for round in 0..MOVES {
-        for _ in 0..200 {
-            tokio::task::yield_now().await;
-        }
+        let before = count.load(Relaxed);
+        until("it is talked", || count.load(Relaxed) > before + 200).await;
         town.move_to(1 + (round + 1) % 3).await;
     }
     stop.store(true, Relaxed);
