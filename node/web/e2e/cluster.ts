@@ -1,5 +1,5 @@
 /** Clusters as the operator's page might be told of them: for looks in a real browser. */
-import type { Happening, NodeSight, Overview, ShardSight, ShardState, Verdict, WhatIf } from "../src/protocol/words";
+import type { Happening, NodeSight, Overview, ShardSight, ShardState, Verdict, WhatIf } from "../src/protocol/operator";
 
 const NAMES = ["berlin-1", "frankfurt-1", "köln-1"];
 const SITES = ["Berlin-Mitte", "Frankfurt FRA1", "Köln"];

@@ -24,7 +24,10 @@ export interface Demo {
 
 /** A node with a data folder and a port that outlive it, so that it can be started again. */
 export class RealNode {
-  readonly #data = mkdtempSync(join(tmpdir(), "konsil-e2e-"));
+  /** Where its data lies. */
+  readonly data = mkdtempSync(join(tmpdir(), "konsil-e2e-"));
+  /** The program. */
+  readonly binary = BINARY;
   readonly #port: number;
   #child: ChildProcess | null = null;
   #said = "";
@@ -46,7 +49,7 @@ export class RealNode {
     if (!existsSync(BINARY)) {
       throw new Error(`${BINARY} is missing: run \`cargo build --locked -p node\` first.`);
     }
-    const child = spawn(BINARY, ["dev", "--data", this.#data, "--port", String(this.#port)]);
+    const child = spawn(BINARY, ["dev", "--nodes", "1", "--data", this.data, "--port", String(this.#port)]);
     this.#child = child;
     const last = () => child.kill("SIGKILL"); // a test that is broken off leaves nobody behind
     process.once("exit", last);
@@ -66,7 +69,7 @@ export class RealNode {
       child.once("error", ({ message }) => fail(message));
       child.once("exit", (code) => fail(`ended with ${code}`));
     });
-    this.demo = JSON.parse(readFileSync(join(this.#data, "demo.json"), "utf8")) as Demo;
+    this.demo = JSON.parse(readFileSync(join(this.data, "demo.json"), "utf8")) as Demo;
   }
 
   /** Ends it, politely or not, and waits until it is gone. */
@@ -84,7 +87,7 @@ export class RealNode {
   /** Ends it for good, with its data. */
   async end(): Promise<void> {
     await this.stop();
-    rmSync(this.#data, { recursive: true, force: true });
+    rmSync(this.data, { recursive: true, force: true });
   }
 
   /** What it printed since it was started. */

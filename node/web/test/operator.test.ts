@@ -9,7 +9,7 @@ import { area, HIGH, line, POINTS, put, top, WIDE } from "../src/operator/series
 import Shards from "../src/operator/Shards.svelte";
 import Verdicts from "../src/operator/Verdicts.svelte";
 import { happenedKey, STATE_ORDER, STATES } from "../src/operator/words";
-import type { Live, Overview } from "../src/protocol/words";
+import type { Live, Overview } from "../src/protocol/operator";
 import { alsoSay, speak } from "../src/text/text.svelte";
 import german from "../texts/operator/de.ftl?raw";
 import english from "../texts/operator/en.ftl?raw";

@@ -33,9 +33,11 @@ const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf
   .map((path) => read(join("src", path)));
 const everything = sources.join("\n");
 
+const WORDS = read("src/protocol/words.ts") + read("src/protocol/operator.ts");
+
 /** The values of an enum as `protocol` generated them. */
 function values(name: string): string[] {
-  const words = read("src/protocol/words.ts");
+  const words = WORDS;
   const line = new RegExp(`export type ${name} = ([^;]*);`).exec(words)?.[1] ?? "";
   return [...line.matchAll(/"([A-Za-z]+)"/g)].map((match) => match[1]!);
 }
@@ -94,7 +96,7 @@ test.each([
   ["Verdict", VERDICTS],
   ["Occurrence", HAPPENINGS],
 ] as [string, Record<string, string>][])("every %s has a sentence", (name, map) => {
-  const line = new RegExp(`export type ${name} = ([^;]*);`).exec(read("src/protocol/words.ts"))?.[1] ?? "";
+  const line = new RegExp(`export type ${name} = ([^;]*);`).exec(WORDS)?.[1] ?? "";
   const kinds = [...line.matchAll(/"kind": "([A-Za-z]+)"/g)].map((match) => match[1]!);
   expect(Object.keys(map).sort()).toEqual(kinds.sort());
   for (const key of Object.values(map)) expect(keysOf("de")).toContain(key);

@@ -1,5 +1,5 @@
 /** What the operator's page asks its node. Nothing of it goes through the socket of people. */
-import type { ChangeRefusal, Live, Overview } from "../protocol/words";
+import type { ChangeRefusal, Live, Overview } from "../protocol/operator";
 
 /** What came of a question: an answer, a closed door, or nothing. */
 export type Answer<T> =

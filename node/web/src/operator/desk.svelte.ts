@@ -7,7 +7,7 @@
  */
 import { SvelteMap } from "svelte/reactivity";
 import * as node from "../link/operator";
-import type { Figures, NodeSight, Overview, ShardSight, ShardState } from "../protocol/words";
+import type { Figures, NodeSight, Overview, ShardSight, ShardState } from "../protocol/operator";
 import { put } from "./series";
 import { STATE_ORDER } from "./words";
 
@@ -47,7 +47,9 @@ export class Desk {
 
   /** Opens the page, by a link when there is one, and looks on from then on. */
   async open(link: string | null): Promise<void> {
-    if (link !== null && (await node.enter(link)).kind === "closed") this.used = true;
+    clearTimeout(this.#timer);
+    this.#ended = false;
+    this.used = link !== null && (await node.enter(link)).kind === "closed";
     await this.#look();
     this.#again();
   }
@@ -103,6 +105,7 @@ export class Desk {
   }
 
   #again(): void {
+    clearTimeout(this.#timer); // E1
     if (!this.#ended && this.door === "open") this.#timer = setTimeout(() => void this.#tick(), EVERY_MS);
   }
 

@@ -1,5 +1,5 @@
 /** What the cluster says, as keys of sentences; and how much each sentence weighs. */
-import type { Occurrence, ShardState, Verdict } from "../protocol/words";
+import type { Occurrence, ShardState, Verdict } from "../protocol/operator";
 
 export const VERDICTS: Record<Verdict["kind"], string> = {
   stalled: "verdict-stalled",

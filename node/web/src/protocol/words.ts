@@ -56,11 +56,6 @@ closed: boolean,
 links: Array<LinkView>, };
 
 /**
- * Why a change was not made.
- */
-export type ChangeRefusal = "epoch" | "notEligible" | "notPrimary" | "notMember" | "noShard" | "founded" | "token" | "holds" | "witness" | "last" | "used" | "notFounded" | "tooMuch";
-
-/**
  * Something asked of somebody.
  */
 export type Command = { "kind": "session", command: SessionCommand, } | { "kind": "tenant", command: TenantCommand, } | { "kind": "room", room: RoomId, command: RoomCommand, } | { "kind": "conversation", conversation: ConversationId, command: ConversationCommand, } | { "kind": "media", room: RoomId, command: MediaCommand, } | { "kind": "names", topic: Topic, people: Array<PersonId>, } | { "kind": "files", conversation: ConversationId, files: Array<FileId>, } | { "kind": "link", case: CaseId, link: LinkId, };
@@ -126,24 +121,6 @@ reads: Array<ReadMark>, };
 export type Cut = "version" | "malformed" | "slow" | "flood" | "sessionOver" | "tooMany" | "stopping";
 
 /**
- * Relieve a node, or do not after all.
- */
-export type Drain = { 
-/**
- * Which.
- */
-number: number, 
-/**
- * Whether.
- */
-on: boolean, };
-
-/**
- * The number of a shard's configuration; a message of an older epoch is refused.
- */
-export type Epoch = number;
-
-/**
  * What happened, kept.
  */
 export type Event = { "kind": "tenant", event: TenantEvent, } | { "kind": "room", event: RoomEvent, } | { "kind": "conversation", event: ConversationEvent, };
@@ -152,43 +129,6 @@ export type Event = { "kind": "tenant", event: TenantEvent, } | { "kind": "room"
  * The world failed: the browser retries, or shows it.
  */
 export type Fault = "busy" | "diskFull" | "disk" | "restarted" | "timeout" | "stopping";
-
-/**
- * What moves at every moment on one node.
- */
-export type Figures = { 
-/**
- * The node's number.
- */
-number: number, 
-/**
- * Whether it answers.
- */
-up: boolean, 
-/**
- * Sockets of browsers.
- */
-sockets: number, 
-/**
- * People in calls.
- */
-calls: number, 
-/**
- * Rooms awake.
- */
-rooms: number, 
-/**
- * Entries its second copies have not yet acknowledged, over all shards it serves.
- */
-lag: number, 
-/**
- * Shards it serves.
- */
-primaries: number, 
-/**
- * Shards of which it holds the second copy.
- */
-twins: number, };
 
 /**
  * A file that was offered to a conversation.
@@ -230,32 +170,6 @@ by: PersonId,
 at: Time, };
 
 /**
- * Something that happened, and when.
- */
-export type Happening = { 
-/**
- * When.
- */
-at: Time, 
-/**
- * What.
- */
-what: Occurrence, };
-
-/**
- * Shards that would go to one node.
- */
-export type Heir = { 
-/**
- * The node's number.
- */
-number: number, 
-/**
- * How many shards it would serve in addition.
- */
-shards: number, };
-
-/**
  * A guest link: the right to knock at one case.
  */
 export type LinkId = string;
@@ -276,23 +190,6 @@ until: Time,
  * Whether it was revoked.
  */
 revoked: boolean, };
-
-/**
- * What moves at every moment.
- */
-export type Live = { 
-/**
- * That of the overview: when it changed, the overview is fetched anew.
- */
-revision: number, 
-/**
- * The node's clock.
- */
-now: Time, 
-/**
- * For each member.
- */
-figures: Array<Figures>, };
 
 /**
  * What a browser tells its node about its call in one room.
@@ -374,106 +271,14 @@ name: string, };
 export type NodeId = string;
 
 /**
- * One node.
- */
-export type NodeSight = { 
-/**
- * What people call it.
- */
-name: string, 
-/**
- * The country its disks stand in.
- */
-country: string, 
-/**
- * The building, room or zone.
- */
-site: string, 
-/**
- * The release it runs.
- */
-release: string, 
-/**
- * Whether it holds data or only votes.
- */
-purpose: Purpose, 
-/**
- * It is the node that answers here.
- */
-here: boolean, 
-/**
- * On its way out.
- */
-draining: boolean, 
-/**
- * It leads the control plane.
- */
-leads: boolean, 
-/**
- * It votes in the control plane.
- */
-votes: boolean, 
-/**
- * What moves at every moment.
- */
-figures: Figures, };
-
-/**
  * What happened, not kept.
  */
 export type Note = { "kind": "room", note: RoomNote, } | { "kind": "conversation", note: ConversationNote, };
 
 /**
- * What happened in the cluster.
- */
-export type Occurrence = { "kind": "elected", name: string, } | { "kind": "leaderless", } | { "kind": "up", name: string, } | { "kind": "down", name: string, } | { "kind": "drain", name: string, on: boolean, } | { "kind": "moved", shards: number, } | { "kind": "forced", shard: number, by: string, };
-
-/**
- * The cluster as one node sees it.
- */
-export type Overview = { 
-/**
- * Changes with everything but the figures.
- */
-revision: number, 
-/**
- * The node's clock.
- */
-now: Time, 
-/**
- * The index of the newest map.
- */
-map: number, 
-/**
- * What there is to say, most important first; never empty.
- */
-verdicts: Array<Verdict>, 
-/**
- * All members, by number.
- */
-nodes: Array<NodeSight>, 
-/**
- * All shards.
- */
-shards: Array<ShardSight>, 
-/**
- * For each member.
- */
-whatIf: Array<WhatIf>, 
-/**
- * The latest happenings, newest first.
- */
-happenings: Array<Happening>, };
-
-/**
  * A human, known everywhere by this opaque id; the name stands in the vault only.
  */
 export type PersonId = string;
-
-/**
- * What a node is for.
- */
-export type Purpose = "data" | "witness";
 
 /**
  * How far a person has read.
@@ -627,36 +432,6 @@ export type SessionId = string;
 export type SessionRefusal = "notFound" | "closed" | "expired";
 
 /**
- * One shard.
- */
-export type ShardSight = { 
-/**
- * Which.
- */
-shard: number, 
-/**
- * The number of its configuration.
- */
-epoch: Epoch, 
-/**
- * The number of the node that serves it.
- */
-primary: number, 
-/**
- * The number of the node that holds the second copy.
- */
-twin: number | null, 
-/**
- * How it does.
- */
-state: ShardState, };
-
-/**
- * How a shard does, from best to worst.
- */
-export type ShardState = "whole" | "moving" | "copying" | "solo" | "stalled";
-
-/**
  * What a track shows.
  */
 export type Source = "camera" | "microphone" | "screen" | "screenSound";
@@ -743,11 +518,6 @@ on: boolean, };
 export type VaultRefusal = "notFound" | "badName" | "loginTaken" | "notAllowed";
 
 /**
- * A sentence about the cluster; the first one told is the one that matters most.
- */
-export type Verdict = { "kind": "stalled", shards: number, } | { "kind": "leaderless", } | { "kind": "down", name: string, } | { "kind": "solo", shards: number, } | { "kind": "noSpareVoter", } | { "kind": "draining", name: string, calls: number, shards: number, } | { "kind": "lone", } | { "kind": "safe", nodes: number, };
-
-/**
  * What a topic shows.
  */
 export type View = { "kind": "tenant", view: TenantView, } | { "kind": "room", view: RoomView, } | { "kind": "conversation", view: ConversationView, };
@@ -780,36 +550,3 @@ held: string | null,
  * Its browser is connected now.
  */
 present: boolean, };
-
-/**
- * What would happen if one node died at this moment.
- */
-export type WhatIf = { 
-/**
- * The node that dies.
- */
-number: number, 
-/**
- * Who would serve what it serves.
- */
-heirs: Array<Heir>, 
-/**
- * Shards that would then have one copy only.
- */
-alone: number, 
-/**
- * Shards that nobody would serve.
- */
-stalls: Array<number>, 
-/**
- * Sockets that would go to another node.
- */
-sockets: number, 
-/**
- * People in calls who would hear a short gap.
- */
-calls: number, 
-/**
- * Whether the rest could still decide about changes.
- */
-quorum: boolean, };
