@@ -4,7 +4,6 @@
 //! two copies stay one in `storage::twin`, where things should be in `control::placement`.
 
 pub mod admin;
-pub mod clock;
 pub mod content;
 pub mod desk;
 pub mod holder;

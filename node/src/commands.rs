@@ -95,6 +95,9 @@ pub enum ClusterCommand {
     },
     /// Prints a link that opens the operator page, once, within ten minutes.
     Page,
+    /// Makes the demo tenant, or finds it, and prints how to get in: as JSON, for programs.
+    #[command(hide = true)]
+    Demo,
 }
 
 /// Does it and prints what came of it.
@@ -153,6 +156,10 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
         ClusterCommand::Page => {
             let page = order(&data, &Order::Page {}).await?;
             println!("{}", page["link"].as_str().context("a page has a link")?);
+        }
+        ClusterCommand::Demo => {
+            let demo = order(&data, &Order::Demo {}).await?;
+            println!("{}", serde_json::to_string_pretty(&demo)?);
         }
     }
     Ok(())

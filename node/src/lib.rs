@@ -4,6 +4,7 @@
 //! `calls` and `media` are siblings that only it (and the gateway's state) brings together.
 
 pub mod calls;
+pub mod clock;
 pub mod cluster;
 pub mod commands;
 pub mod config;

@@ -10,6 +10,7 @@ use actors::{
     house::{House, Options as HouseOptions},
     supervisor::NoParent,
 };
+use parking_lot::Mutex;
 use protocol::{
     cluster::Purpose,
     id::{NodeId, TenantId},
@@ -19,10 +20,10 @@ use protocol::{
 use std::{
     fs, io,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::{Arc, OnceLock, atomic::AtomicUsize},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use storage::{
     fault::StorageFault,
@@ -37,6 +38,7 @@ use tokio::{
 
 use crate::{
     calls::Calls,
+    clock::now,
     cluster::{
         admin,
         desk::Tell,
@@ -122,83 +124,20 @@ impl Node {
     /// # Errors
     /// In words that say what to do.
     pub async fn start(config: Config) -> Result<Self, StartFault> {
-        let data = config.storage.data.clone();
-        fs::create_dir_all(&data).map_err(|it| disk(&data, it))?;
-        let files = Files::open(&data.join("files"))?;
-        let secrets = Secrets::open(&data).map_err(|it| disk(&data.join("signing.key"), it))?;
-        let tenant = remembered(&data, "tenant", TenantId::new)?;
-        let node = remembered(&data, "node", NodeId::new)?;
-        let tls = tls::server(&config.tls, &data)?;
-        let port = |address, what| move |reason| StartFault::Port { address, what, reason };
-        let web = config.listen.web;
-        let tcp = TcpListener::bind(web).await.map_err(port(web, "web, TCP"))?;
-        let address = tcp.local_addr().map_err(port(web, "web, TCP"))?;
-
-        let me = Newcomer { id: node, purpose: Purpose::Data, web: origins(&config, address) };
-        let member = Arc::new(Membership::open(&config, &me).await?);
-        let options = ledger_options(&config);
-        let holder = Holder::open(options, &config.cluster, &member, files.clone()).await?;
-        let holder = Arc::new(holder);
-
-        // The media loop reports to calls, and calls order the media loop: a cell breaks the knot.
-        let told: Arc<OnceLock<Arc<Calls>>> = Arc::default();
-        let heard = told.clone();
-        let voice = config.listen.media;
-        let media = MediaLoop::start(media_config(&config), move |event| {
-            if let Some(calls) = heard.get() {
-                calls.heard(event);
-            }
-        })
-        .map_err(port(voice, "voice and video, UDP"))?;
-        let calls = Arc::new(Calls::new(media.handle()));
-        drop(told.set(calls.clone()));
-
-        let house = House::open(HouseOptions {
-            ledger: holder.ledger.clone(),
-            clock: Arc::new(now),
-            media: calls.clone(),
-            awake_max: config.limits.actors_awake,
-            road: Arc::new(holder.way(&member)),
-        })
-        .await?;
-        let desk = member.desk.data.get().expect("the holder put it there");
-        assert!(desk.house.set(house.clone()).is_ok(), "a node has one house");
-
+        let ground = Ground::lay(&config).await?;
+        let (media, calls) = start_calls(&config)?;
+        let house = ground.build(&config, &calls).await?;
         let (stop, stopping) = watch::channel(false);
-        let metrics = Arc::new(Metrics::new()?);
-        let open_sockets = Arc::new(AtomicUsize::new(0));
-        let own = status_of(&member, &holder, &house, &calls, &open_sockets);
-        assert!(member.desk.status.set(own.clone()).is_ok(), "a node says once how it is");
-        let (control, peers) = (member.control.clone(), member.peers.clone());
-        let door = member.door(&config);
-        let rules = membership::rules(&config);
-        let sight = Sight::new(control, peers, member.links.clone(), own, (door, rules));
-        member.keep(tokio::spawn(sight.clone().look_on()));
-        let (nodes, moving) = wiring::watch_map(&member);
-        let gate = Arc::new(Gate {
-            house,
-            files,
-            contents: holder.contents.clone(),
-            calls,
-            nodes,
-            moving,
-            cluster: sight.clone(),
-            desk: Desk::new(now()),
-            secrets,
-            tenant,
-            node,
-            guards: Guards::new(&config.limits),
-            metrics: metrics.clone(),
-            uploads: Arc::new(Semaphore::new(config.limits.uploads)),
-            password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
-            sockets: PerSession::default(),
-            open_sockets,
-            stopping: stopping.clone(),
-            limits: config.limits.clone(),
-        });
+        let (member, holder) = (ground.member.clone(), ground.holder.clone());
+        let sockets = Arc::new(AtomicUsize::new(0));
+        let sight = look_around(&config, &ground, &house, &calls, &sockets);
+        let Ground { data, tls, tcp, address, .. } = &ground;
+        let (data, tls, address) = (data.clone(), tls.clone(), *address);
+        let tcp = tcp.lock().take().expect("the ground was laid for one node");
+        let gate = open_gate(&config, ground, (house, calls, sockets), &sight, &stopping)?;
         wiring::tell_house(&member, &holder, &gate);
         let routes = gateway::routes(gate.clone());
-        let limits = config.limits.clone();
+        let (limits, metrics) = (config.limits.clone(), gate.metrics.clone());
         let listener = Listener { tcp, tls, routes, limits, metrics };
         let orders = wiring::orders(gate.clone(), sight, data.clone());
         let mut tasks = vec![
@@ -247,6 +186,129 @@ impl Node {
     }
 }
 
+/// What a node stands on.
+struct Ground {
+    data: PathBuf,
+    files: Files,
+    secrets: Secrets,
+    tenant: TenantId,
+    node: NodeId,
+    tls: Arc<rustls::ServerConfig>,
+    tcp: Mutex<Option<TcpListener>>,
+    address: SocketAddr,
+    member: Arc<Membership>,
+    holder: Arc<Holder>,
+}
+
+impl Ground {
+    /// Opens what lies on the disk, and takes part in the cluster.
+    async fn lay(config: &Config) -> Result<Self, StartFault> {
+        let data = config.storage.data.clone();
+        fs::create_dir_all(&data).map_err(|it| disk(&data, it))?;
+        let files = Files::open(&data.join("files"))?;
+        let secrets = Secrets::open(&data).map_err(|it| disk(&data.join("signing.key"), it))?;
+        let tenant = remembered(&data, "tenant", TenantId::new)?;
+        let node = remembered(&data, "node", NodeId::new)?;
+        let tls = tls::server(&config.tls, &data)?;
+        let web = config.listen.web;
+        let tcp = TcpListener::bind(web).await.map_err(port(web, "web, TCP"))?;
+        let address = tcp.local_addr().map_err(port(web, "web, TCP"))?;
+
+        let me = Newcomer { id: node, purpose: Purpose::Data, web: origins(config, address) };
+        let member = Arc::new(Membership::open(config, &me).await?);
+        let options = ledger_options(config);
+        let holder = Holder::open(options, &config.cluster, &member, files.clone()).await?;
+        let tcp = Mutex::new(Some(tcp));
+        let holder = Arc::new(holder);
+        Ok(Self { data, files, secrets, tenant, node, tls, tcp, address, member, holder })
+    }
+
+    /// The actors, over the journals and the way to other nodes.
+    async fn build(&self, config: &Config, calls: &Arc<Calls>) -> Result<Arc<House>, StartFault> {
+        let house = House::open(HouseOptions {
+            ledger: self.holder.ledger.clone(),
+            clock: Arc::new(now),
+            media: calls.clone(),
+            awake_max: config.limits.actors_awake,
+            road: Arc::new(self.holder.way(&self.member)),
+        })
+        .await?;
+        let desk = self.member.desk.data.get().expect("the holder put it there");
+        assert!(desk.house.set(house.clone()).is_ok(), "a node has one house");
+        Ok(house)
+    }
+}
+
+fn port(address: SocketAddr, what: &'static str) -> impl Fn(io::Error) -> StartFault {
+    move |reason| StartFault::Port { address, what, reason }
+}
+
+/// The media loop reports to calls, and calls order the media loop: a cell breaks the knot.
+fn start_calls(config: &Config) -> Result<(MediaLoop, Arc<Calls>), StartFault> {
+    let told: Arc<OnceLock<Arc<Calls>>> = Arc::default();
+    let heard = told.clone();
+    let media = MediaLoop::start(media_config(config), move |event| {
+        if let Some(calls) = heard.get() {
+            calls.heard(event);
+        }
+    })
+    .map_err(port(config.listen.media, "voice and video, UDP"))?;
+    let calls = Arc::new(Calls::new(media.handle()));
+    drop(told.set(calls.clone()));
+    Ok((media, calls))
+}
+
+/// What an operator sees from this node.
+fn look_around(
+    config: &Config,
+    ground: &Ground,
+    house: &Arc<House>,
+    calls: &Arc<Calls>,
+    sockets: &Arc<AtomicUsize>,
+) -> Arc<Sight> {
+    let member = &ground.member;
+    let own = status_of(member, &ground.holder, house, calls, sockets);
+    assert!(member.desk.status.set(own.clone()).is_ok(), "a node says once how it is");
+    let (control, peers) = (member.control.clone(), member.peers.clone());
+    let more = (member.door(config), membership::rules(config));
+    let sight = Sight::new(control, peers, member.links.clone(), own, more);
+    member.keep(tokio::spawn(sight.clone().look_on()));
+    sight
+}
+
+/// Everything a request may need, in one place.
+fn open_gate(
+    config: &Config,
+    ground: Ground,
+    (house, calls, open_sockets): (Arc<House>, Arc<Calls>, Arc<AtomicUsize>),
+    sight: &Arc<Sight>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Arc<Gate>, StartFault> {
+    let (nodes, moving) = wiring::watch_map(&ground.member);
+    let Ground { files, secrets, tenant, node, holder, .. } = ground;
+    Ok(Arc::new(Gate {
+        house,
+        files,
+        contents: holder.contents.clone(),
+        calls,
+        nodes,
+        moving,
+        cluster: sight.clone(),
+        desk: Desk::new(now()),
+        secrets,
+        tenant,
+        node,
+        guards: Guards::new(&config.limits),
+        metrics: Arc::new(Metrics::new()?),
+        uploads: Arc::new(Semaphore::new(config.limits.uploads)),
+        password_checks: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
+        sockets: PerSession::default(),
+        open_sockets,
+        stopping: stopping.clone(),
+        limits: config.limits.clone(),
+    }))
+}
+
 /// Where browsers reach this node.
 pub(crate) fn origins(config: &Config, address: SocketAddr) -> Vec<String> {
     if !config.cluster.web.is_empty() {
@@ -278,12 +340,6 @@ fn status_of(
         reaches: links.borrow().keys().copied().collect(),
         shards: ledger.shards(),
     })
-}
-
-/// The node's clock.
-pub fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_ms(since.as_millis() as u64)
 }
 
 fn ledger_options(config: &Config) -> LedgerOptions {

@@ -143,31 +143,54 @@ async fn one(stream: UnixStream, handler: Handler) -> io::Result<()> {
     write.write_all(&answer).await
 }
 
+/// An order was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderFault {
+    /// Nobody is there.
+    #[error(
+        "no node answers at {path} ({reason}). Name the data folder of a running node with --data, \
+         and run this as the user the node runs as"
+    )]
+    NoNode {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why there was no way in.
+        reason: io::Error,
+    },
+    /// The node stopped meanwhile.
+    #[error("the node stopped before it answered ({0}); ask again once it runs")]
+    Stopped(io::Error),
+    /// The answer is of another release.
+    #[error("the answer is not understood ({0}); use the program of the node's release")]
+    Odd(#[from] serde_json::Error),
+    /// The node says no.
+    #[error("{0}")]
+    No(String),
+}
+
 /// Gives an order to the node of a data folder.
 ///
 /// # Errors
 /// In words: no node runs there, or what it said.
-pub async fn order(data: &Path, order: &Order) -> anyhow::Result<Value> {
-    use anyhow::{Context, bail};
+pub async fn order(data: &Path, order: &Order) -> Result<Value, OrderFault> {
     let path = path(data);
-    let mut stream = UnixStream::connect(&path).await.with_context(|| {
-        format!(
-            "no node answers at {}. Name the data folder of a running node with --data, and run \
-             this as the user the node runs as",
-            path.display()
-        )
-    })?;
+    let connected = UnixStream::connect(&path).await;
+    let mut stream = connected.map_err(|reason| OrderFault::NoNode { path, reason })?;
     let mut line = serde_json::to_vec(order)?;
     line.push(b'\n');
-    stream.write_all(&line).await?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    if answer.is_empty() {
-        bail!("the node stopped before it answered; ask again once it runs");
+    let asked = async {
+        stream.write_all(&line).await?;
+        stream.read_to_string(&mut answer).await
+    };
+    match asked.await {
+        Ok(0) => return Err(OrderFault::Stopped(io::ErrorKind::UnexpectedEof.into())),
+        Ok(_) => {}
+        Err(fault) => return Err(OrderFault::Stopped(fault)),
     }
     match serde_json::from_str(&answer)? {
         Outcome::Done(value) => Ok(value),
-        Outcome::No(why) => bail!(why),
+        Outcome::No(why) => Err(OrderFault::No(why)),
     }
 }
 

@@ -10,7 +10,6 @@
 //! - **E2** The signing key travels to admitted nodes that hold data, over a connection on which
 //!   both sides have proved who they are, and nowhere else.
 
-use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use protocol::{
     cluster::{Candidate, Map, Member, Purpose},
@@ -19,6 +18,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, fs, io, path::Path};
+use storage::digest::sha256;
 
 use super::identity::{self, Identity, Neighbour};
 use crate::secrets::write_private;
@@ -172,11 +172,6 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
         ))),
         Err(_) => write_private(path, bytes),
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let sum = digest::digest(&digest::SHA256, bytes);
-    sum.as_ref().try_into().expect("a SHA-256 has 32 bytes")
 }
 
 #[cfg(test)]

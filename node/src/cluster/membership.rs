@@ -20,9 +20,9 @@ use super::{
     ways::{RaftWay, Wire},
 };
 use crate::{
+    clock::now,
     config::Config,
     control::{Control, ControlFault, Options as ControlOptions, placement::Rules},
-    node::now,
     peers::{Peers, Service},
     secrets::chance,
     swarm::{

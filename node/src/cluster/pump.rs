@@ -36,8 +36,7 @@ use storage::{
 };
 use tokio::sync::{Notify, Semaphore, watch};
 
-use super::clock::steady_ms;
-use crate::peers::Peers;
+use crate::{clock::steady_ms, peers::Peers};
 
 /// Bytes of frames that may wait for one node (B1).
 const WAITING: usize = 32 * 1024 * 1024;
@@ -184,6 +183,11 @@ impl Pump {
     /// How often this node has ceased to serve a shard, or to be about to.
     pub fn reign(&self, shard: u16) -> u64 {
         self.reigns.get(usize::from(shard)).map_or(0, |it| it.load(Acquire))
+    }
+
+    /// The process must end, for this reason.
+    pub fn end(&self, why: String) {
+        self.fatal.send_replace(Some(why));
     }
 
     /// Frames that were lost for want of room, and alarms.

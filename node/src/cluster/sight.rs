@@ -22,13 +22,13 @@ use super::{
     membership::Door,
 };
 use crate::{
+    clock::now,
     control::{Control, ControlNo, placement},
     gateway::operator::{
         ClusterNo, ClusterView,
         chronicle::Chronicle,
         overview::{Seen, overview},
     },
-    node::now,
     peers::Peers,
     secrets::chance,
     swarm::Links,

@@ -6,6 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::sync::watch;
 
 use crate::{
+    clock::now,
     cluster::{
         admin::{Handler, Order, Outcome},
         holder::Holder,
@@ -14,7 +15,6 @@ use crate::{
     },
     dev,
     gateway::{Gate, operator},
-    node::now,
     swarm::Event,
 };
 

@@ -2,8 +2,8 @@
 
 use super::stage::Stage;
 use node::{
+    clock::now,
     gateway::operator::{self, LINK_LIFE},
-    node::now,
 };
 use protocol::{cluster::Purpose, id::NodeId, operator::Overview, time::Time};
 use serde_json::json;

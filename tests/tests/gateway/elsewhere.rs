@@ -1,7 +1,7 @@
 //! Pages of other nodes, and pages that shall go to other nodes.
 
 use super::stage::Stage;
-use node::node::now;
+use node::clock::now;
 use protocol::{
     frame::{Command, Cut, ToBrowser, ToNode},
     id::{Seq, SessionId},

@@ -1,7 +1,7 @@
 //! Files up and down: byte for byte, or not at all.
 
 use super::stage::{Stage, done, eventually, no};
-use node::{node::now, secrets::chance};
+use node::{clock::now, secrets::chance};
 use protocol::{
     conversation::ConversationCommand,
     frame::{Command, Reply},

@@ -2,7 +2,7 @@
 
 use super::stage::{Stage, done, no};
 use actors::vault;
-use node::{node::now, secrets::chance};
+use node::{clock::now, secrets::chance};
 use protocol::{
     caller::{Caller, Role},
     conversation::{ConversationCommand, ConversationEvent, ConversationNote},

@@ -11,7 +11,7 @@ use actors::{
     tenant, vault,
 };
 use node::{
-    node::now,
+    clock::now,
     secrets::{Secrets, chance},
 };
 use protocol::{

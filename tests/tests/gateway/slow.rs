@@ -119,7 +119,7 @@ async fn a_stream_of_frames_down_leaves_room_for_asks_up() {
     let many = 3 * limits::FRAMES_IN_FLIGHT;
     let speaker = tokio::spawn(async move {
         for number in 0..many {
-            let message = protocol::id::MessageId::new(node::node::now(), node::secrets::chance());
+            let message = protocol::id::MessageId::new(node::clock::now(), node::secrets::chance());
             let (text, files) = (format!("{number}"), Vec::new());
             let command = protocol::conversation::ConversationCommand::Say { message, text, files };
             let command = protocol::frame::Command::Conversation { conversation: chat, command };

@@ -58,7 +58,8 @@ impl Stage {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let node = Node::start(config.clone()).await.expect("the node starts");
         let data = &config.storage.data;
-        let demo = dev::prepare(&node, data).await.expect("the demo is made or found");
+        let url = format!("https://localhost:{}", node.address.port());
+        let demo = dev::prepare(&node.gate, &url, data).await.expect("the demo is made or found");
         let site = Site::of(node.address, data);
         Self { node, demo, site, config, dir }
     }

@@ -28,7 +28,14 @@ const ONLY_THERE: [(&str, &[&str], &str); 8] = [
     ("ractor::", &["actors/src/"], "actors are reached by handles"),
     (
         "anyhow",
-        &["loadtest/", "tests/", "xtask/", "node/src/main.rs"],
+        &[
+            "loadtest/",
+            "tests/",
+            "xtask/",
+            "node/src/main.rs",
+            "node/src/commands.rs",
+            "node/src/dev/nodes.rs",
+        ],
         "a fault has a name; `anyhow` is for programs that end",
     ),
 ];

@@ -35,7 +35,8 @@ pub(crate) fn files(tree: &Tree) -> Wrong {
             wrong.push(format!("{}:1: the file does not open with what it is", file.path));
         }
         let lines = file.text.lines().count();
-        if lines > FILE_LINES {
+        // Generated: as long as the words are.
+        if lines > FILE_LINES && !file.path.ends_with("protocol/words.ts") {
             wrong.push(format!("{}: {lines} lines; cut it at {FILE_LINES}", file.path));
         }
     }

@@ -1,7 +1,7 @@
 //! Writers, readers, watchers: one loop each.
 
 use anyhow::{Context, Result};
-use node::{node::now, secrets::chance};
+use node::{clock::now, secrets::chance};
 use protocol::{
     conversation::{ConversationCommand, ConversationView, Message},
     frame::{Command, Event, Fault, Reply, ToBrowser, ToNode, Topic, View},

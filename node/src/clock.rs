@@ -1,9 +1,18 @@
-//! The steady clock of leases: milliseconds since this machine started, asleep or not.
+//! The node's clocks: the one people set, and the steady one of leases.
 //!
+//! The steady clock counts milliseconds since this machine started, asleep or not.
 //! `std::time::Instant` is `CLOCK_MONOTONIC` on Linux, which stands still while a machine is
 //! suspended: a lease measured by it would outlive its promise. `CLOCK_BOOTTIME` goes on.
 
+use protocol::time::Time;
 use rustix::time::{ClockId, clock_gettime};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What people call now.
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_ms(since.as_millis() as u64)
+}
 
 /// Milliseconds on the steady clock.
 pub fn steady_ms() -> u64 {
