@@ -16,9 +16,12 @@ pub(crate) struct Dev {
     /// Forget what an earlier run kept in ./data (says what it removes).
     #[arg(long)]
     fresh: bool,
-    /// The port browsers connect to.
+    /// The port browsers connect to; further nodes take the ports that follow.
     #[arg(long)]
     port: Option<u16>,
+    /// How many nodes: kill one, and watch.
+    #[arg(long, default_value_t = 3)]
+    nodes: u16,
 }
 
 impl Dev {
@@ -34,6 +37,7 @@ impl Dev {
         }
         let mut konsil = program(house::built(Profile::Release, "konsil"));
         konsil.arg("dev").arg("--data").arg(&data);
+        konsil.args(["--nodes", &self.nodes.to_string()]);
         if let Some(port) = self.port {
             konsil.args(["--port", &port.to_string()]);
         }
