@@ -40,8 +40,7 @@ impl Site {
             fs::create_dir_all(&data).context("the folder for temporary files is writable")?;
             let port = free_port()?;
             let mut konsil = program(house::built(profile, "konsil"));
-            let port = port.to_string();
-            konsil.args(["dev", "--nodes", "1", "--port", &port, "--data"]).arg(&data);
+            konsil.args(["dev", "--nodes", "1", "--port", &port.to_string(), "--data"]).arg(&data);
             konsil.arg("--config").arg(house::root().join(CONFIG));
             let mut node = konsil.stdout(Stdio::null()).spawn().context("konsil cannot start")?;
             match wait_until_up(&mut node, &data.join("demo.json"), port) {
