@@ -36,7 +36,7 @@ use crate::{
     calls::Calls,
     cluster::content::Contents,
     config::Limits,
-    metrics::{Metrics, Sources},
+    metrics::{self, Metrics, Sources},
     secrets::Secrets,
 };
 use guard::Guards;
@@ -82,13 +82,15 @@ pub struct Gate {
     pub cluster: Arc<dyn ClusterView>,
     /// Who came in by an operator's link, and what was shown last.
     pub desk: Desk,
+    /// The cluster, as figures show it.
+    pub seen: metrics::cluster::Seen,
 }
 
 impl Gate {
     /// Whose figures are shown.
     pub fn sources(&self) -> Sources<'_> {
         let sockets = self.open_sockets.load(Ordering::Relaxed);
-        Sources { house: &self.house, calls: &self.calls, sockets }
+        Sources { house: &self.house, calls: &self.calls, sockets, cluster: &self.seen }
     }
 }
 

@@ -10,6 +10,8 @@ use storage::ledger::Stats;
 
 use crate::calls::Calls;
 
+pub mod cluster;
+
 /// The node's own figures; each module counts for itself, this file only shows.
 pub struct Metrics {
     registry: Registry,
@@ -28,6 +30,7 @@ pub struct Metrics {
     free: IntGauge,
     media: IntCounterVec,
     drops: IntCounterVec,
+    cluster: cluster::Figures,
 }
 
 /// Whose figures are shown.
@@ -38,6 +41,8 @@ pub struct Sources<'a> {
     pub calls: &'a Calls,
     /// WebSockets open now.
     pub sockets: usize,
+    /// The cluster, as far as this node sees it.
+    pub cluster: &'a cluster::Seen,
 }
 
 impl Metrics {
@@ -69,6 +74,7 @@ impl Metrics {
             free: level("konsil_disk_free_bytes", "Bytes free on the data disk.")?,
             media: counts("konsil_media_packets_total", "Media packets.", "direction")?,
             drops: counts("konsil_drops_total", "Media packets dropped, by reason.", "reason")?,
+            cluster: cluster::Figures::new(&registry)?,
             registry,
         })
     }
@@ -119,6 +125,7 @@ impl Metrics {
         self.log_queue.set(log.queue_depth as i64);
         self.unapplied.set(log.unapplied_bytes as i64);
         self.free.set(log.free_bytes.unwrap_or_default() as i64);
+        self.cluster.gather(from.cluster, &house.ledger);
         for (name, count) in from.calls.counters().list() {
             match name {
                 "packets_in" => set(&self.media.with_label_values(&["in"]), count),

@@ -285,7 +285,7 @@ fn open_gate(
     stopping: &watch::Receiver<bool>,
 ) -> Result<Arc<Gate>, StartFault> {
     let (nodes, moving) = wiring::watch_map(&ground.member);
-    let Ground { files, secrets, tenant, node, holder, .. } = ground;
+    let Ground { files, secrets, tenant, node, holder, member, .. } = ground;
     Ok(Arc::new(Gate {
         house,
         files,
@@ -295,6 +295,7 @@ fn open_gate(
         moving,
         cluster: sight.clone(),
         desk: Desk::new(now()),
+        seen: wiring::seen(&member, &holder),
         secrets,
         tenant,
         node,

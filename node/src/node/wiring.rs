@@ -15,6 +15,7 @@ use crate::{
     },
     dev,
     gateway::{Gate, operator},
+    metrics::cluster::Seen,
     swarm::Event,
 };
 
@@ -43,6 +44,17 @@ pub(super) fn watch_map(
         }
     }));
     (told, moves)
+}
+
+/// Where the cluster's figures come from.
+pub(super) fn seen(member: &Membership, holder: &Holder) -> Seen {
+    Seen {
+        me: member.identity.key,
+        control: member.control.clone(),
+        links: member.links.clone(),
+        swarm: member.swarm.clone(),
+        pump: holder.pump.clone(),
+    }
 }
 
 /// Every node that serves browsers and stays.

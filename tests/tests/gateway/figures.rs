@@ -33,6 +33,24 @@ async fn figures_are_well_formed_and_for_this_machine_only() {
     }
     assert_eq!(kinds.get("konsil_fsync_seconds"), Some(&"histogram"));
     assert!(text.contains("\nkonsil_sockets 1\n"), "{text}");
+    // A lone node is a cluster of one: it leads itself and serves every shard, each held once.
+    for line in [
+        "konsil_cluster_members 1",
+        "konsil_cluster_links_up 0",
+        "konsil_control_leader 1",
+        "konsil_shards_serving 256",
+        "konsil_shards_solo 256",
+        "konsil_shards_lag_entries 0",
+        "konsil_twin_frames_lost_total 0",
+        "konsil_twin_alarms_total 0",
+        "konsil_peer_strangers_total 0",
+        "konsil_peer_full_total 0",
+    ] {
+        assert!(text.contains(&format!("\n{line}\n")), "{line} is missing in {text}");
+    }
+    for name in ["konsil_control_elections_total", "konsil_shards_epoch_max"] {
+        assert!(kinds.contains_key(name), "{name} is missing");
+    }
 
     // A proxy on this machine speaks for strangers.
     for name in ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"] {

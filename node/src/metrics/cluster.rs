@@ -1,0 +1,116 @@
+//! What this node shows of its cluster: who is up, who leads, how its shards do.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use protocol::{
+    cluster::{Map, NodeKey},
+    peer::{Class, ShardStatus},
+};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+use storage::ledger::Ledger;
+use tokio::sync::watch;
+
+use super::{set, shown};
+use crate::{
+    cluster::pump::Pump,
+    control::Control,
+    swarm::{Figures as SwarmFigures, Links, Swarm},
+};
+
+/// Where the figures come from.
+pub struct Seen {
+    /// This node.
+    pub me: NodeKey,
+    /// The control plane.
+    pub control: Control,
+    /// Who is up.
+    pub links: watch::Receiver<Links>,
+    /// The way to other nodes; none for a node that is alone.
+    pub swarm: Option<Swarm>,
+    /// What drives the twins.
+    pub pump: Arc<Pump>,
+}
+
+pub(super) struct Figures {
+    members: IntGauge,
+    links: IntGauge,
+    leader: IntGauge,
+    elections: IntCounter,
+    serving: IntGauge,
+    solo: IntGauge,
+    lag: IntGauge,
+    epoch: IntGauge,
+    lost: IntCounter,
+    alarms: IntCounter,
+    bytes: IntCounterVec,
+    strangers: IntCounter,
+    full: IntCounter,
+}
+
+impl Figures {
+    pub(super) fn new(it: &Registry) -> Result<Self, prometheus::Error> {
+        let opts = Opts::new::<&str, &str>;
+        let count = |name, help| shown(it, IntCounter::with_opts(opts(name, help))?);
+        let level = |name, help| shown(it, IntGauge::with_opts(opts(name, help))?);
+        let bytes = opts("konsil_peer_bytes_total", "Bytes to and from other nodes.");
+        let full = "Frames not taken because too much waited for a node.";
+        Ok(Self {
+            members: level("konsil_cluster_members", "Nodes that belong to the cluster.")?,
+            links: level("konsil_cluster_links_up", "Other nodes that are linked now.")?,
+            leader: level("konsil_control_leader", "1 while a leader is known, else 0.")?,
+            elections: count("konsil_control_elections_total", "Terms seen to begin.")?,
+            serving: level("konsil_shards_serving", "Shards served here.")?,
+            solo: level("konsil_shards_solo", "Shards whose one copy is here.")?,
+            lag: level("konsil_shards_lag_entries", "Entries the slowest copy lacks.")?,
+            epoch: level("konsil_shards_epoch_max", "The highest epoch of a shard here.")?,
+            lost: count("konsil_twin_frames_lost_total", "Frames of twins lost for room.")?,
+            alarms: count("konsil_twin_alarms_total", "Copies of shards in trouble.")?,
+            bytes: shown(it, IntCounterVec::new(bytes, &["class", "direction"])?)?,
+            strangers: count("konsil_peer_strangers_total", "Connections of strangers refused.")?,
+            full: count("konsil_peer_full_total", full)?,
+        })
+    }
+
+    pub(super) fn gather(&self, seen: &Seen, ledger: &Ledger) {
+        let map = seen.control.map();
+        self.members.set(map.members.len() as i64);
+        self.links.set(seen.links.borrow().len() as i64);
+        let control = seen.control.status();
+        self.leader.set(i64::from(control.leader.is_some()));
+        set(&self.elections, control.elections);
+        self.solo.set(solo(&map, seen.me));
+        self.shards(&ledger.shards());
+        let (lost, alarms) = seen.pump.figures();
+        set(&self.lost, lost);
+        set(&self.alarms, alarms);
+        if let Some(swarm) = &seen.swarm {
+            self.peers(swarm.figures());
+        }
+    }
+
+    fn shards(&self, shards: &[ShardStatus]) {
+        self.serving.set(shards.iter().filter(|it| it.serves).count() as i64);
+        let lag = shards.iter().filter(|it| it.serves).filter_map(|it| it.lag).max();
+        self.lag.set(lag.unwrap_or(0) as i64);
+        self.epoch.set(shards.iter().map(|it| it.epoch.0).max().unwrap_or(0) as i64);
+    }
+
+    fn peers(&self, swarm: &SwarmFigures) {
+        let mut full = 0;
+        for class in Class::ALL {
+            let (it, name) = (swarm.class(class), format!("{class:?}").to_lowercase());
+            let bytes = |direction| self.bytes.with_label_values(&[name.as_str(), direction]);
+            set(&bytes("in"), it.bytes_in.load(Relaxed));
+            set(&bytes("out"), it.bytes_out.load(Relaxed));
+            full += it.full.load(Relaxed);
+        }
+        set(&self.full, full);
+        set(&self.strangers, swarm.strangers.load(Relaxed));
+    }
+}
+
+/// Shards whose only copy this node holds, as the map says.
+fn solo(map: &Map, me: NodeKey) -> i64 {
+    let alone =
+        |it: &&protocol::cluster::Place| it.config.primary == me && it.config.twin.is_none();
+    map.places.iter().filter(alone).count() as i64
+}
