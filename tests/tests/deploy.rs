@@ -21,6 +21,35 @@ fn the_example_configuration_starts_a_node() {
 }
 
 #[test]
+fn three_machines_make_a_cluster() {
+    let read = |name: &str| {
+        let path = deploy().join("three-nodes").join(name);
+        Config::read(Some(&path)).expect("the example is a configuration")
+    };
+    for members in [["node-1", "node-2", "node-3"], ["node-1", "node-2", "witness"]] {
+        let configs = members.map(|name| read(&format!("{name}.toml")));
+        let each = |what: fn(&Config) -> String| {
+            configs.iter().map(what).filter(|it| !it.is_empty()).collect::<BTreeSet<_>>().len()
+        };
+        assert_eq!(each(|it| it.cluster.name.clone()), 3, "names differ");
+        assert_eq!(each(|it| it.cluster.site.clone()), 3, "so do sites");
+        let listen = each(|it| it.cluster.listen.map_or_else(String::new, |at| at.to_string()));
+        assert_eq!(listen, 3, "everybody listens, each on an address of its own");
+        assert!(configs[0].cluster.join.is_some(), "newcomers find a door");
+        for config in &configs {
+            assert_eq!(config.storage.data, Path::new("/var/lib/konsil"));
+            assert!(config.cluster.countries.contains(&config.cluster.country), "it is allowed");
+        }
+    }
+    for (unit, what) in [("konsil", "node"), ("konsil-witness", "witness")] {
+        let path = deploy().join(format!("three-nodes/{unit}.service"));
+        let unit = fs::read_to_string(path).expect("kept");
+        let start = format!("ExecStart=/usr/local/bin/konsil {what} --config");
+        assert!(unit.contains(&start) && unit.contains("WorkingDirectory=/var/lib/konsil"));
+    }
+}
+
+#[test]
 fn the_load_tests_configuration_is_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../loadtest/node.toml");
     Config::read(Some(&path)).expect("the bounds for load are a configuration");
@@ -44,8 +73,9 @@ fn figures_asked_for() -> BTreeSet<String> {
 
 #[test]
 fn every_figure_on_a_dashboard_is_one_the_node_shows() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../node/src/metrics.rs");
-    let shown = fs::read_to_string(source).expect("the node shows figures");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../node/src");
+    let read = |file| fs::read_to_string(source.join(file)).expect("the node shows figures");
+    let shown = ["metrics.rs", "metrics/cluster.rs"].map(read).concat();
     for name in figures_asked_for() {
         let known = format!("\"{}\"", name.trim_end_matches("_bucket"));
         assert!(shown.contains(&known), "deploy/dashboards asks for {name}, which nobody shows");
