@@ -8,6 +8,7 @@ mod dev;
 mod house;
 mod nemesis;
 mod run;
+mod sim;
 mod site;
 mod suites;
 mod test;
@@ -38,6 +39,8 @@ enum Task {
     Crash(suites::Crash),
     /// Real nodes, real network, real disks: killed, cut off, filled up; nothing may be lost.
     Nemesis(nemesis::Nemesis),
+    /// Simulated clusters under faults, one for each seed; or the proof that they see.
+    Sim(sim::Sim),
     /// Hostile bytes for every decoder, for as long as you like.
     Fuzz(suites::Fuzz),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench.run(),
         Task::Crash(crash) => crash.run(),
         Task::Nemesis(nemesis) => nemesis.run(),
+        Task::Sim(sim) => sim.run(),
         Task::Fuzz(fuzz) => fuzz.run(),
     };
     match done {

@@ -35,7 +35,7 @@ pub(crate) enum Outcome {
 }
 
 /// Every step. The web app comes before Rust because the node embeds it.
-pub(crate) const STEPS: [Step; 11] = [
+pub(crate) const STEPS: [Step; 12] = [
     Step { name: "tools", what: "the programs the tests need", run: needed },
     Step { name: "fmt", what: "formats", run: fmt },
     Step { name: "web", what: "the web app: build, types, tests, sizes", run: web_app },
@@ -44,6 +44,7 @@ pub(crate) const STEPS: [Step; 11] = [
     Step { name: "doc", what: "the documentation", run: doc },
     Step { name: "rules", what: "the alerts and what they would have said", run: rules },
     Step { name: "hostile", what: "hostile bytes for every decoder", run: hostile },
+    Step { name: "sim", what: "broken rules of the twins that must be noticed", run: sees },
     Step { name: "nemesis", what: "nodes that are killed, halted, filled up", run: nemesis },
     Step { name: "load", what: "a short load on a node of this machine", run: load },
     Step { name: "browser", what: "journeys in real browsers", run: browser },
@@ -104,6 +105,11 @@ fn rules() -> Result<Outcome> {
 
 fn hostile() -> Result<Outcome> {
     suites::hostile(Profile::Dev, HOSTILE_SECONDS, 1)?;
+    Ok(Outcome::Done)
+}
+
+fn sees() -> Result<Outcome> {
+    crate::sim::sees()?;
     Ok(Outcome::Done)
 }
 

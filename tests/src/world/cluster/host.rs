@@ -163,7 +163,8 @@ impl Cluster {
         };
         let mut at = host.book.at;
         let config = self.register.config_of(shard, epoch);
-        let twin = config.is_some_and(|config| config.twin.is_some());
+        // A copy whose disk went while its acknowledgement was on its way is none.
+        let twin = config.and_then(|it| it.twin).is_some_and(|it| self.slot_of(it).is_some());
         while at.lsn < lsn {
             let host = self.nodes[slot].host_mut(shard);
             let entry = host.replica.entry(at.lsn.next()).cloned();

@@ -52,8 +52,11 @@ impl Cluster {
             !self.nodes.iter().any(|node| node.up && config.is_eligible(node.key))
         };
         let best = |shard: u16| {
-            let members = (0..self.nodes.len()).filter(|slot| self.nodes[*slot].member);
-            let sound = members.filter(|slot| self.nodes[*slot].up);
+            let map = self.register.map();
+            let sound = (0..self.nodes.len()).filter(|slot| {
+                let node = &self.nodes[*slot];
+                node.up && map.member(node.key).is_some()
+            });
             let fitting = sound.filter_map(|slot| Some((self.keeps(shard, slot)?, slot)));
             let best = fitting.max_by_key(|(keeps, slot)| {
                 (*keeps, self.nodes[*slot].disk.image(shard).last(), self.nodes.len() - slot)
