@@ -2,10 +2,11 @@
 
 use actors::{session, vault};
 use node::{
+    clock::now,
     config::Config,
     dev::{self, Demo},
     gateway::Gate,
-    node::{Node, now},
+    node::Node,
     secrets::chance,
 };
 use protocol::{
