@@ -1,7 +1,7 @@
 //! A cluster of real nodes: a seat on the network, a disk, a process for each.
 //!
-//! The demo tenant is made by `konsil dev` on the first node's disk; after that all run as
-//! `konsil node --config F`, the others after an invitation.
+//! All run as `konsil node --config F`: the first founds the cluster and makes the demo tenant when
+//! it is told to, the others come after an invitation.
 
 mod settings;
 
@@ -186,23 +186,27 @@ impl Machines {
         run("nsenter", &[&[space.as_str(), "--", &konsil], words].concat())
     }
 
-    /// Makes the demo on the first node's disk.
+    /// Starts the first node, which founds the cluster, and lets it make the demo.
     fn found(&mut self) -> Result<()> {
+        self.start_process(0)?;
         let data = self.data(0);
-        let mut command = self.konsil(0);
-        command.args(["dev", "--port", &settings::WEB.to_string(), "--data"]).arg(&data);
-        command.arg("--config").arg(self.config(0));
-        if self.plan.clustered {
-            command.args(["--nodes", "1"]);
-        }
-        let mut demo = Process::start("konsil dev", &mut command, &self.words(0))?;
-        let whole = || fs::read_to_string(data.join("demo.json")).is_ok_and(|it| it.ends_with('}'));
-        until("the demo tenant", START, || match demo.ended()? {
-            Some(status) => bail!("konsil dev ended with {status}: see {}", self.last_words(0)),
-            None => Ok(whole()),
-        })?;
-        demo.stop()?;
-        self.start_process(0)
+        self.ordered(0, "a demo tenant", &["cluster", "demo", "--data", &data.to_string_lossy()])?;
+        // The first node may be replaced one day, and its disk with it.
+        fs::copy(data.join("demo.json"), self.folder().join("demo.json"))?;
+        Ok(())
+    }
+
+    /// What a running node said to its operator. A node that listens may still be on its way to
+    /// being one that leads or follows: it is asked again for a while.
+    fn ordered(&self, node: usize, what: &str, words: &[&str]) -> Result<String> {
+        let mut said = self.said(node, words);
+        let _ = until(what, START, || {
+            if said.is_err() {
+                said = self.said(node, words);
+            }
+            Ok(said.is_ok())
+        });
+        said
     }
 
     fn join(&mut self, node: usize) -> Result<()> {
@@ -211,15 +215,7 @@ impl Machines {
             .context("nobody is there to invite")?;
         let (data, config) = (self.data(host), self.config(node));
         let words = ["cluster", "invite", "--data", &data.to_string_lossy()];
-        // A node that listens may still be on its way to being one that leads or follows.
-        let mut said = self.said(host, &words);
-        let _ = until("an invitation", START, || {
-            if said.is_err() {
-                said = self.said(host, &words);
-            }
-            Ok(said.is_ok())
-        });
-        let said = said?;
+        let said = self.ordered(host, "an invitation", &words)?;
         let token = said.split_whitespace().last().context("an invitation holds a token")?;
         self.said(node, &["join", token, "--config", &config.to_string_lossy()])?;
         self.start_process(node)

@@ -22,7 +22,7 @@ const FIRST: Duration = Duration::from_secs(30);
 /// When something did not go on that had to, or people were told what may not be; the history and
 /// the nodes' words are left in `place`.
 pub fn told(story: &Story, machines: &mut Machines, seed: u64, place: &Path) -> Result<String> {
-    let plan = Plan::of(&machines.data(0), seed)?;
+    let plan = Plan::of(machines.folder(), seed)?;
     told_with(story, machines, plan, place)
 }
 

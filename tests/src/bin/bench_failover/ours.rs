@@ -43,7 +43,7 @@ impl Ours {
             watchers: 1,
             pace: PACE,
             patience: PATIENCE,
-            ..People::of(&machines.data(0), seed)?
+            ..People::of(machines.folder(), seed)?
         };
         let door = machines.network().door(machines.network().people())?;
         let crowd = Crowd::start(door, machines.addresses(), people)?;

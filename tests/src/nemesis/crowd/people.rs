@@ -136,9 +136,13 @@ impl Person {
             }
             if let Some(mut line) = self.line().await
                 && self.look(&mut line, &mut fold).await
+                && line.send(&ToNode::Unwatch { topic: self.topic() }).await
             {
                 looks += 1;
-                self.line = (looks % LOOKS != 0).then_some(line);
+                pause(self.shared.plan.pace).await;
+                // What was shown before the next question is no answer to it.
+                let open = self.catches_up(&mut line, &mut fold).await;
+                self.line = (open && looks % LOOKS != 0).then_some(line);
             }
             pause(self.shared.plan.pace).await;
         }
@@ -163,12 +167,26 @@ impl Person {
                     Heard::Frame(came) => {
                         quiet = Instant::now() + SILENCE;
                         self.told(&mut fold, &came);
+                        if fold.upto == 0 {
+                            break; // looks anew
+                        }
                     }
                 }
             }
             self.saw(&fold);
         }
         self.saw(&fold);
+    }
+
+    /// Takes in all that has arrived by now; false when the line is over.
+    async fn catches_up(&self, line: &mut Line, fold: &mut Fold) -> bool {
+        loop {
+            match line.next(Instant::now()).await {
+                Heard::Frame(came) => self.told(fold, &came),
+                Heard::Silence => return true,
+                Heard::End => return false,
+            }
+        }
     }
 
     /// Asks to be shown the conversation as it is now; true when it was.
@@ -212,13 +230,14 @@ impl Person {
     /// The pages before the last one; they do not change any more.
     async fn pages(&self, line: &mut Line, seq: u64, view: &ConversationView) -> Option<Fold> {
         let mut before: Vec<Vec<Message>> = Vec::new();
+        let mut meanwhile = Vec::new();
         let mut more = view.earlier;
         while more {
             let first = before.last().unwrap_or(&view.messages).first()?;
             let command = ConversationCommand::Earlier { before: first.message };
             let command = Command::Conversation { conversation: self.id, command };
-            // What is told meanwhile is asked for again by the next look.
-            match line.ask("page", command, self.shared.plan.patience, |_| {}).await? {
+            let patience = self.shared.plan.patience;
+            match line.ask("page", command, patience, |came| meanwhile.push(came)).await? {
                 Reply::Earlier { messages, earlier } => {
                     before.push(messages);
                     more = earlier;
@@ -227,18 +246,38 @@ impl Person {
             }
         }
         let fold = Fold::anew(seq, &view.messages, &before);
-        fold.map_err(|why| self.wrong(why)).ok()
+        let mut fold = fold.map_err(|why| self.wrong(why)).ok()?;
+        // It is told once: left out, what is told later would be put over a gap.
+        meanwhile.iter().for_each(|came| self.told(&mut fold, came));
+        Some(fold)
     }
 
-    /// Takes in what was told; who was shown nothing yet has nothing to put it to.
+    /// Takes in what was told; who was shown nothing yet has nothing to put it to. A node that looked
+    /// for a new place for this watch shows what was missed; when that is more than a page, nothing
+    /// is known any more.
     fn told(&self, fold: &mut Fold, came: &ToBrowser) {
-        if fold.upto > 0
-            && let ToBrowser::Happened { topic, seq, event: Event::Conversation { event }, .. } =
-                came
-            && *topic == self.topic()
-        {
-            let known = fold.happened(seq.0, event).map(|_| ());
-            self.sound(known);
+        if fold.upto == 0 {
+            return;
+        }
+        match came {
+            ToBrowser::Happened { topic, seq, event: Event::Conversation { event }, .. }
+                if *topic == self.topic() =>
+            {
+                let known = fold.happened(seq.0, event).map(|_| ());
+                self.sound(known);
+            }
+            ToBrowser::Shown { topic, seq, view: View::Conversation { view } }
+                if *topic == self.topic() && seq.0 > fold.upto =>
+            {
+                if view.continues {
+                    let known = fold.continued(view, seq.0);
+                    self.sound(known);
+                } else {
+                    self.saw(fold);
+                    *fold = Fold::default();
+                }
+            }
+            _ => {}
         }
     }
 
