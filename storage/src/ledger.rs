@@ -15,7 +15,9 @@
 //!   the world's: after [`StorageFault::LogFaulted`] it is unknown, until the next start, which of
 //!   the refused appends the disk kept.
 //!
-//! What can be rebuilt from what is said in [`rebuild`].
+//! What can be rebuilt from what is said in [`rebuild`]. A node of a cluster opens its ledger with
+//! [`Ledger::twinned`]: then an append is durable when the shard's other copy has it as well, and
+//! each shard of this node has a log of its own inside the one log.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},

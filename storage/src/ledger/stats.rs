@@ -26,6 +26,12 @@ pub struct Stats {
     pub queue_depth: u64,
     /// Bytes in the log that the engine does not hold yet.
     pub unapplied_bytes: u64,
+    /// Bytes that another copy has not acknowledged, or this one's disk.
+    pub uncommitted_bytes: u64,
+    /// Shards that are served here.
+    pub shards_served: u64,
+    /// Entries written once more so that the log could shrink.
+    pub entries_carried: u64,
     /// Segments of the log.
     pub segments: u64,
     /// Journals in memory.
@@ -40,6 +46,7 @@ impl Ledger {
     /// The counters now.
     pub fn stats(&self) -> Stats {
         let (core, read) = (&self.0.core, self.0.meter.read());
+        let twins = self.0.twins.as_ref().map(|twins| twins.figures()).unwrap_or_default();
         let bounds = SYNC_BUCKETS.into_iter().chain([f64::INFINITY]);
         Stats {
             commits: read.commits,
@@ -51,6 +58,9 @@ impl Ledger {
             snapshots_lost: core.folds_lost.load(Relaxed),
             queue_depth: self.0.queue.depth() as u64,
             unapplied_bytes: core.trouble.unapplied.load(Relaxed),
+            uncommitted_bytes: twins.uncommitted_bytes,
+            shards_served: twins.served,
+            entries_carried: twins.carried,
             segments: read.segments,
             journals_resident: core.slots.len() as u64,
             free_bytes: core.disk.free().ok(),

@@ -105,6 +105,8 @@ pub(super) struct Host {
     copies: Copies,
     /// Bytes of all records written so far.
     age: AtomicU64,
+    /// Entries that were carried forward.
+    carried: AtomicU64,
     /// The last record whose completion was handled.
     seen: Mutex<Option<Place>>,
     segment_bytes: u64,
@@ -113,6 +115,14 @@ pub(super) struct Host {
     /// The log refused a record, and kept none since.
     ill: AtomicBool,
     closed: AtomicBool,
+}
+
+/// All shards at one moment.
+#[derive(Default)]
+pub(super) struct Figures {
+    pub(super) uncommitted_bytes: u64,
+    pub(super) served: u64,
+    pub(super) carried: u64,
 }
 
 /// One shard: what is behind the lock, and what can be asked without it.
@@ -157,6 +167,7 @@ impl Host {
             shards: (0..).zip(found).map(boot).collect(),
             copies: Copies::default(),
             age: AtomicU64::new(age),
+            carried: AtomicU64::new(0),
             seen: Mutex::new(last),
             segment_bytes: options.segment_bytes,
             uncommitted_max,
@@ -413,6 +424,16 @@ impl Host {
             Standing::Idle => Epoch(0),
         };
         Err(StorageFault::NotHere { shard, epoch })
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        let mut figures = Figures { carried: self.carried.load(Relaxed), ..Figures::default() };
+        for shard in 0..SHARDS {
+            let cell = self.lock(shard);
+            figures.uncommitted_bytes += cell.tail.bytes();
+            figures.served += u64::from(matches!(cell.shown, Standing::Serving { .. }));
+        }
+        figures
     }
 
     /// The log was closed: whoever still waits is told.

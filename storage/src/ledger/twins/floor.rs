@@ -82,6 +82,7 @@ impl Host {
                     return; // tried again after the next checkpoint
                 }
                 cell.tail.carried_flies(entry.at);
+                self.carried.fetch_add(1, Relaxed);
             }
         }
     }

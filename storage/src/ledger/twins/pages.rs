@@ -26,8 +26,11 @@ use crate::{
     fault::StorageFault,
     journal::{JournalId, Seq},
     ledger::{Ledger, core::Core, keys, read::stretch},
-    twin::Standing,
 };
+
+/// The place the whole copy will have, one page of it, and where the next one begins; none when
+/// this was the last.
+pub type StatePage = (At, Vec<u8>, Option<Vec<u8>>);
 
 /// Bytes after which a page is full. One item may exceed it: an append is never cut.
 const PAGE_BYTES: usize = 896 * 1024;
@@ -136,11 +139,7 @@ pub(in crate::ledger) fn journals_of(
 
 impl Host {
     /// One page of a shard's state, from where the page before ended.
-    fn state_page(
-        &self,
-        shard: u16,
-        after: Option<&[u8]>,
-    ) -> Result<(At, Vec<u8>, Option<Vec<u8>>), StorageFault> {
+    fn state_page(&self, shard: u16, after: Option<&[u8]>) -> Result<StatePage, StorageFault> {
         let mut cursor = match after {
             Some(bytes) => Cursor::read(bytes).ok_or_else(|| StorageFault::BadCopy {
                 shard,
@@ -224,13 +223,12 @@ impl Ledger {
         &self,
         shard: u16,
         after: Option<Vec<u8>>,
-    ) -> Result<(protocol::twin::At, Vec<u8>, Option<Vec<u8>>), StorageFault> {
-        match &self.0.twins {
-            Some(host) if matches!(self.standing(shard), Standing::Serving { .. }) => {
-                host.state_page(shard, after.as_deref())
-            }
-            _ => Err(StorageFault::NotHere { shard, epoch: Epoch(0) }),
-        }
+    ) -> Result<StatePage, StorageFault> {
+        let Some(host) = &self.0.twins else {
+            return Err(StorageFault::NotHere { shard, epoch: Epoch(0) });
+        };
+        host.served(shard)?; // whoever warms up may lack what was acknowledged
+        host.state_page(shard, after.as_deref())
     }
 
     /// A page of a shard's state for a backup. All that was acknowledged before the first page was
@@ -238,11 +236,7 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::state_page`].
-    pub fn export(
-        &self,
-        shard: u16,
-        after: Option<Vec<u8>>,
-    ) -> Result<(protocol::twin::At, Vec<u8>, Option<Vec<u8>>), StorageFault> {
+    pub fn export(&self, shard: u16, after: Option<Vec<u8>>) -> Result<StatePage, StorageFault> {
         self.state_page(shard, after)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::time::Time;
+use protocol::{peer::PEER_FRAME_BYTES, time::Time, twin::At};
 
 use super::{
     Host,
@@ -21,6 +21,9 @@ use crate::{
     },
     twin::{Output, Standing, Unproposed},
 };
+
+/// Bytes of the largest record: it travels to the other copy in one frame.
+const RECORD_BYTES: usize = PEER_FRAME_BYTES / 2;
 
 impl Host {
     /// As [`crate::ledger::Ledger::append`]; takes `done` along only when the append is on its way.
@@ -43,7 +46,7 @@ impl Host {
             }
             // Copied, chained and summed outside every lock.
             let (append, record, link) = history::write_append(journal, staged, at, bodies);
-            self.queue.fits(ENTRY_LEAD + record.len())?;
+            self.room_for(record.len())?;
 
             let mut cell = self.lock(slot.shard);
             let mut state = slot.load(&*core.store)?;
@@ -73,7 +76,7 @@ impl Host {
         let slot: Arc<Slot> = self.core.slots.slot(journal);
         self.served(slot.shard)?;
         let (record, inside) = history::write_fold(journal, snapshot);
-        self.queue.fits(ENTRY_LEAD + record.len())?;
+        self.room_for(record.len())?;
         drop(slot.load(&*self.core.store)?);
         let mut cell = self.lock(slot.shard);
         let staged = slot.load(&*self.core.store)?.staged.seq;
@@ -92,13 +95,21 @@ impl Host {
         Ok(())
     }
 
+    fn room_for(&self, len: usize) -> Result<(), StorageFault> {
+        if len > RECORD_BYTES {
+            let (len, max) = (len as u64, RECORD_BYTES as u64);
+            return Err(StorageFault::TooLarge { what: "an append", len, max });
+        }
+        self.queue.fits(ENTRY_LEAD + len)
+    }
+
     fn propose(
         &self,
         cell: &mut Cell,
         kind: u8,
         record: Bytes,
         out: &mut Vec<Output>,
-    ) -> Result<protocol::twin::At, StorageFault> {
+    ) -> Result<At, StorageFault> {
         let shard = cell.shard;
         if let Some((_, fault)) = &cell.dam {
             return Err(fault.clone());
