@@ -30,7 +30,7 @@ use crate::{
 
 /// The place the whole copy will have, one page of it, and where the next one begins; none when
 /// this was the last.
-pub type StatePage = (At, Vec<u8>, Option<Vec<u8>>);
+pub(super) type StatePage = (At, Vec<u8>, Option<Vec<u8>>);
 
 /// Bytes after which a page is full. One item may exceed it: an append is never cut.
 const PAGE_BYTES: usize = 896 * 1024;
