@@ -42,6 +42,18 @@ fn the_same_seed_is_the_same_story_byte_for_byte() {
     assert_ne!(first, other);
 }
 
+/// Worlds that once found something; each line says what.
+const FOUND: [(u64, &str); 1] =
+    [(34_261, "a restarted twin forgot what was matched and could not apply the end of its log")];
+
+#[test]
+fn what_was_found_once_is_not_found_again() {
+    for (seed, what) in FOUND {
+        let (_, how) = told(&Ask::default(), seed);
+        assert_eq!(how, None, "seed {seed}: {what}");
+    }
+}
+
 #[test]
 fn a_quiet_world_has_no_failover() {
     let mut world = World::new(Plan::quiet(3));

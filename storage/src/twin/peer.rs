@@ -161,6 +161,17 @@ impl Peer {
         self.copy = None;
     }
 
+    /// It says that less is matched than it once acknowledged, and nothing is on its way: it was
+    /// restarted and has forgotten what its log was matched with. Asking reminds it; without that
+    /// it could not apply the end of the log before the next entry comes.
+    pub(super) fn forgot(&mut self, now: u64, durable: Lsn) -> bool {
+        let forgot = self.synced && self.sent == self.matched && durable < self.matched;
+        if forgot {
+            (self.synced, self.tried, self.progress) = (false, 0, now);
+        }
+        forgot
+    }
+
     /// It does not hold what an append followed on; `hint` is the last it may share.
     pub(super) fn mismatched(&mut self, voice: Voice<'_>, hint: At, out: &mut Vec<Output>) {
         let soon = |since: u64| voice.now < since + voice.settings.resend;

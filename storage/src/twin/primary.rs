@@ -212,7 +212,9 @@ impl Replica {
                 let since = if from_receipt { voice.now } else { sent };
                 peer.lease = peer.lease.max(since + voice.settings.lease);
             }
-            if durable > Lsn(0) {
+            if peer.forgot(voice.now, durable) {
+                peer.pump(voice, out);
+            } else if durable > Lsn(0) {
                 peer.acknowledged(voice, durable);
                 peer.pump(voice, out);
             }
