@@ -74,8 +74,11 @@ pub struct Gate {
     pub stopping: watch::Receiver<bool>,
     /// Files' contents, wherever they lie.
     pub contents: Arc<Contents>,
-    /// Where browsers reach the nodes that serve, as origins; for a lone node its own, or none.
+    /// Where browsers reach the nodes that serve and stay, as origins.
     pub nodes: watch::Receiver<Arc<Vec<String>>>,
+    /// Whose pages may open sockets here with a ticket: every node that is a member, or was since
+    /// this node started. A page outlives the node it came from.
+    pub pages: watch::Receiver<Arc<Vec<String>>>,
     /// Turns true when this node is relieved: browsers go elsewhere, without haste.
     pub moving: watch::Receiver<bool>,
     /// The cluster, as the operator page shows it.

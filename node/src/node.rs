@@ -284,7 +284,7 @@ fn open_gate(
     sight: &Arc<Sight>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<Arc<Gate>, StartFault> {
-    let (nodes, moving) = wiring::watch_map(&ground.member);
+    let wiring::Told { nodes, pages, moving } = wiring::watch_map(&ground.member);
     let Ground { files, secrets, tenant, node, holder, member, .. } = ground;
     Ok(Arc::new(Gate {
         house,
@@ -292,6 +292,7 @@ fn open_gate(
         contents: holder.contents.clone(),
         calls,
         nodes,
+        pages,
         moving,
         cluster: sight.clone(),
         desk: Desk::new(now()),

@@ -7,7 +7,8 @@
 //! - **J1** A ticket is worth what its session is worth: it is looked up on arrival, and a session
 //!   that was closed, expired or came by a revoked link opens nothing.
 //! - **J2** A ticket is good for [`TICKET_LIFE`] and renewed every [`RENEWED`]; it is never logged.
-//! - **J3** A node alone hands out no tickets.
+//! - **J3** A node alone hands out no tickets; one that is relieved is alone only when nobody else
+//!   serves.
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{StreamExt, stream::SplitStream};
@@ -74,7 +75,7 @@ pub(super) struct Elsewhere<'a> {
 impl<'a> Elsewhere<'a> {
     pub(super) fn new(gate: &'a Gate, by: Caller) -> Self {
         let (mut nodes, moving) = (gate.nodes.clone(), gate.moving.clone());
-        if nodes.borrow().len() > 1 {
+        if elsewhere(&nodes, &moving) {
             nodes.mark_changed(); // told once in any case
         }
         let mut renewal = interval(RENEWED);
@@ -86,6 +87,7 @@ impl<'a> Elsewhere<'a> {
     pub(super) async fn next(&mut self) -> ToBrowser {
         loop {
             let told = self.told_to_move;
+            let goes = elsewhere(&self.nodes, &self.moving);
             tokio::select! {
                 biased;
                 Ok(()) = self.nodes.changed() => {
@@ -96,10 +98,11 @@ impl<'a> Elsewhere<'a> {
                 Ok(_) = self.moving.wait_for(|moving| *moving != told) => {
                     self.told_to_move = !told;
                     if self.told_to_move {
+                        self.renewal.reset_immediately();
                         return ToBrowser::Move {};
                     }
                 }
-                _ = self.renewal.tick() => if self.nodes.borrow().len() > 1 { // J3
+                _ = self.renewal.tick() => if goes { // J3
                     let Caller { tenant, session, .. } = self.by;
                     let until = self.gate.house.now().after(TICKET_LIFE);
                     let ticket = self.gate.secrets.ticket(tenant, session, until);
@@ -108,4 +111,10 @@ impl<'a> Elsewhere<'a> {
             }
         }
     }
+}
+
+/// Whether there is another node to go to: one that is relieved is not among those it names.
+fn elsewhere(nodes: &watch::Receiver<Arc<Vec<String>>>, moving: &watch::Receiver<bool>) -> bool {
+    let others = if *moving.borrow() { 0 } else { 1 };
+    nodes.borrow().len() > others
 }

@@ -35,7 +35,7 @@ const HEADERS: [(HeaderName, &str); 8] = [
 /// Adds every header that the handler did not set itself.
 pub async fn add(State(gate): State<Shared>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let policy = policy(&gate.nodes.borrow());
+    let policy = policy(&gate.pages.borrow());
     add_to(response.headers_mut(), policy);
     response
 }

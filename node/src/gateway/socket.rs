@@ -93,7 +93,7 @@ pub async fn upgrade(
     let Ok(ws) = ws else {
         return known.map(|_| StatusCode::UPGRADE_REQUIRED.into_response());
     };
-    let page = page_of(&headers, &gate.nodes.borrow())?;
+    let page = page_of(&headers, &gate.pages.borrow())?;
     let ws = ws
         .read_buffer_size(READ_AHEAD)
         .write_buffer_size(WRITE_AHEAD) // a burst of frames is one TLS record, one system call

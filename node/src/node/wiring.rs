@@ -19,31 +19,59 @@ use crate::{
     swarm::Event,
 };
 
-/// Where browsers may go, and whether they should: as the map changes.
-pub(super) fn watch_map(
-    member: &Arc<Membership>,
-) -> (watch::Receiver<Arc<Vec<String>>>, watch::Receiver<bool>) {
+/// What browsers are told of the nodes, as the map changes.
+pub(super) struct Told {
+    /// Where they may go.
+    pub(super) nodes: watch::Receiver<Arc<Vec<String>>>,
+    /// Whose pages they may be.
+    pub(super) pages: watch::Receiver<Arc<Vec<String>>>,
+    /// Whether they shall go.
+    pub(super) moving: watch::Receiver<bool>,
+}
+
+/// Pages of former members that are remembered, at most.
+const PAGES: usize = 64;
+
+/// Follows the map.
+pub(super) fn watch_map(member: &Arc<Membership>) -> Told {
     let mut maps = member.control.maps();
     let number = member.identity.key.number;
     let first = maps.borrow_and_update().clone();
-    let (nodes, told) = watch::channel(Arc::new(origins(&first)));
-    let (moving, moves) = watch::channel(drains(&first, number));
+    let (serve, nodes) = watch::channel(Arc::new(origins(&first)));
+    let (know, pages) = watch::channel(Arc::new(pages_of(&first, &[])));
+    let (relieve, moving) = watch::channel(drains(&first, number));
     member.keep(tokio::spawn(async move {
         while maps.changed().await.is_ok() {
             let map = maps.borrow_and_update().clone();
-            let now = origins(&map);
-            nodes.send_if_modified(|known| {
-                let changed = **known != now;
-                if changed {
-                    *known = Arc::new(now);
-                }
-                changed
-            });
+            put(&know, |before| pages_of(&map, before));
+            put(&serve, |_| origins(&map));
             let drains = drains(&map, number);
-            moving.send_if_modified(|known| std::mem::replace(known, drains) != drains);
+            relieve.send_if_modified(|known| std::mem::replace(known, drains) != drains);
         }
     }));
-    (told, moves)
+    Told { nodes, pages, moving }
+}
+
+/// Sends a list on when it is another one than before.
+fn put(to: &watch::Sender<Arc<Vec<String>>>, make: impl FnOnce(&[String]) -> Vec<String>) {
+    to.send_if_modified(|known| {
+        let now = make(known);
+        let changed = **known != now;
+        if changed {
+            *known = Arc::new(now);
+        }
+        changed
+    });
+}
+
+/// Every member's pages, those that leave included; and those of former members, whose pages stay
+/// open when they are gone.
+fn pages_of(map: &Map, before: &[String]) -> Vec<String> {
+    let mut pages: Vec<String> =
+        map.members.values().flat_map(|it| it.web.iter().cloned()).collect();
+    let former: Vec<_> = before.iter().filter(|it| !pages.contains(it)).cloned().collect();
+    pages.extend(former.into_iter().take(PAGES));
+    pages
 }
 
 /// Where the cluster's figures come from.
@@ -145,4 +173,45 @@ pub(super) fn orders(gate: Arc<Gate>, sight: Arc<Sight>, data: PathBuf) -> Handl
             }
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{
+        cluster::{Labels, Member, NodeKey, Purpose},
+        id::NodeId,
+    };
+    use std::collections::BTreeMap;
+
+    fn member(number: u64, draining: bool) -> (u64, Member) {
+        let member = Member {
+            key: NodeKey { number, storage: number },
+            id: NodeId::from_u128(number.into()),
+            peer: String::new(),
+            addresses: Vec::new(),
+            web: vec![format!("https://n{number}.example")],
+            labels: Labels::default(),
+            purpose: Purpose::Data,
+            release: String::new(),
+            wire: 1,
+            draining,
+        };
+        (number, member)
+    }
+
+    #[test]
+    fn who_leaves_is_gone_to_by_nobody_and_its_pages_are_still_let_in() {
+        let map = |members: Vec<_>| Map { members: BTreeMap::from_iter(members), ..Map::default() };
+        let all = map(vec![member(1, false), member(2, true)]);
+        assert_eq!(origins(&all), ["https://n1.example"]);
+        let pages = pages_of(&all, &[]);
+        assert_eq!(pages, ["https://n1.example", "https://n2.example"]);
+        // Removed: a page that came from it may be open for hours.
+        let left = map(vec![member(1, false), member(3, false)]);
+        let pages = pages_of(&left, &pages);
+        assert_eq!(pages, ["https://n1.example", "https://n3.example", "https://n2.example"]);
+        let many: Vec<String> = (0..500).map(|it| format!("https://{it}.example")).collect();
+        assert_eq!(pages_of(&left, &many).len(), 2 + PAGES, "not without end");
+    }
 }

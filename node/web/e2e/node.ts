@@ -1,5 +1,5 @@
 /** The real node as a child of a test. Only this child is ever ended. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createSocket } from "node:dgram";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -24,17 +24,16 @@ export interface Demo {
 
 /** A node with a data folder and a port that outlive it, so that it can be started again. */
 export class RealNode {
-  /** Where its data lies. */
   readonly data = mkdtempSync(join(tmpdir(), "konsil-e2e-"));
-  /** The program. */
-  readonly binary = BINARY;
   readonly #port: number;
+  readonly #nodes: number;
   #child: ChildProcess | null = null;
   #said = "";
   demo!: Demo;
 
-  private constructor(port: number) {
+  private constructor(port: number, nodes = 1) {
     this.#port = port;
+    this.#nodes = nodes;
   }
 
   /** A fresh node. */
@@ -44,12 +43,36 @@ export class RealNode {
     return node;
   }
 
+  /** Fresh nodes on this machine, each a process of its own. */
+  static async several(nodes: number): Promise<RealNode> {
+    for (;;) {
+      const port = await freePort();
+      const others = Array.from({ length: nodes - 1 }, (_, place) => port + place + 1);
+      if (!(await Promise.all(others.map(isFree))).every(Boolean)) continue;
+      const node = new RealNode(port, nodes);
+      await node.start();
+      return node;
+    }
+  }
+
+  /** The address of one of several, counted from 1. */
+  address = (of: number): string => `https://localhost:${this.#port + of - 1}`;
+
+  /** The process of one of several, as it was printed. */
+  process = (of: number): number => Number(new RegExp(`Node ${of}\\s.*process (\\d+)`).exec(this.#said)![1]);
+
+  /** Orders the cluster about, or asks it, as an operator does, at one of several. */
+  order(at: number, ...words: string[]): string {
+    const data = this.#nodes === 1 ? this.data : join(this.data, `node-${at}`);
+    return execFileSync(BINARY, ["cluster", "--data", data, ...words], { encoding: "utf8" });
+  }
+
   /** Starts it on its data and waits for the frame that says how to get in. */
   async start(): Promise<void> {
     if (!existsSync(BINARY)) {
       throw new Error(`${BINARY} is missing: run \`cargo build --locked -p node\` first.`);
     }
-    const child = spawn(BINARY, ["dev", "--nodes", "1", "--data", this.data, "--port", String(this.#port)]);
+    const child = spawn(BINARY, ["dev", "--nodes", String(this.#nodes), "--data", this.data, "--port", String(this.#port)]);
     this.#child = child;
     const last = () => child.kill("SIGKILL"); // a test that is broken off leaves nobody behind
     process.once("exit", last);
@@ -96,9 +119,12 @@ export class RealNode {
   }
 }
 
-/** A port that is free for TCP and for UDP. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
+/** Whether this port is free for TCP and for UDP. */
+const isFree = (port: number): Promise<boolean> => freePort(port).then(() => true, () => false);
+
+/** A port that is free for TCP and for UDP: this one, or any. */
+async function freePort(wanted = 0): Promise<number> {
+  const server = createServer().listen(wanted, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
   const socket = createSocket("udp4");
@@ -106,7 +132,8 @@ async function freePort(): Promise<number> {
     socket.bind(port);
     await once(socket, "listening");
     return port;
-  } catch {
+  } catch (taken) {
+    if (wanted !== 0) throw taken;
     return await freePort();
   } finally {
     socket.close();

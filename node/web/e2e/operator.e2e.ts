@@ -3,7 +3,6 @@
  * and, with answers as a bigger cluster would give them, every state by axe, by keyboard, in both
  * languages, light, dark, narrow and in forced colours.
  */
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { AxeResults } from "axe-core";
@@ -37,8 +36,7 @@ const step = journey(() => [operator]);
 
 /** A fresh one-time link, as whoever may read the node's data folder prints it. */
 function link(): string {
-  const said = execFileSync(node.binary, ["cluster", "--data", node.data, "page"], { encoding: "utf8" });
-  return /https:\/\/\S+/.exec(said)![0];
+  return /https:\/\/\S+/.exec(node.order(1, "page"))![0];
 }
 
 async function violations(person: Person): Promise<string[]> {

@@ -38,7 +38,7 @@ class Socket {
   }
   #greet(): void {
     this.take({ ...WELCOME, node: `node_${this.node}` });
-    this.take({ kind: "nodes", nodes: NODES });
+    this.take({ kind: "nodes", nodes: [...serving] });
     this.take({ kind: "ticket", ticket: `t-${this.node}` });
   }
   close(): void {
@@ -57,6 +57,7 @@ class Socket {
   }
 }
 
+let serving: readonly string[];
 const NODES = ["https://a", "https://b", "https://c"];
 const WELCOME = {
   kind: "welcome", version: 1, tenant: "tenant_1", person: "person_1", session: "session_1",
@@ -83,7 +84,7 @@ beforeEach(() => {
   Socket.all = [];
   Socket.dead.clear();
   Socket.mute.clear();
-  [states, welcomes, seqs] = [[], 0, []];
+  [states, welcomes, seqs, serving] = [[], 0, [], NODES];
   link = new Link("wss://a/ws", {
     state: (state, why) => states.push([state, why]),
     welcome: () => void (welcomes += 1),
@@ -164,6 +165,20 @@ test("another warm line is opened by and by, not to the dead node", async () => 
   expect(Socket.all.filter((one) => one.at >= before).length).toBeLessThan(5);
 });
 
+test("when the warm line's node dies, the next warm line is to another one", async () => {
+  for (let round = 0; round < 6; round += 1) {
+    const warm = await warmed();
+    const before = Socket.all.length;
+    warm.lose();
+    await pass(4000);
+    const next = Socket.all.slice(before).map(({ node }) => node);
+    expect(next.length).toBe(1);
+    expect(next).not.toContain(warm.node);
+    await pass(20_000); // nothing is held against it for ever
+  }
+  expect(welcomes).toBe(1);
+});
+
 test("what a line other than the working one says of a topic is not heard (F4)", async () => {
   const warm = await warmed();
   warm.take(locked(5));
@@ -214,6 +229,19 @@ test("a node that is relieved is left within seconds, not all at once, and nobod
     moments.add(Date.now() - before);
   }
   expect(moments.size).toBeGreaterThan(4);
+  expect(states).toEqual([["open", null]]);
+});
+
+test("of two nodes one is relieved: its pages go to the other and stay there", async () => {
+  serving = ["https://b"];
+  await pass(4000);
+  expect(open().map(({ node }) => node).sort()).toEqual(["a", "b"]);
+  at("a").take({ kind: "move" });
+  await pass(4000);
+  expect(open().map(({ node }) => node)).toEqual(["b"]);
+  await pass(60_000);
+  expect(open().map(({ node }) => node)).toEqual(["b"]);
+  expect(Socket.all).toHaveLength(2);
   expect(states).toEqual([["open", null]]);
 });
 
@@ -297,12 +325,12 @@ test("only whole origins are nodes, and who failed comes last (D1, D2)", () => {
   const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, to: string) => void kept.set(key, to) };
   const nodes = new Nodes("https://a", storage);
   nodes.learn([...NODES, "https://b", "ftp://x", "https://c/path", "javascript:alert(1)"]);
-  expect(nodes.several).toBe(true);
+  expect(nodes.elsewhere("https://a")).toBe(true);
   nodes.failed("https://b");
   for (let round = 0; round < 20; round += 1) expect(nodes.pick(["https://a"], true)).toBe("https://c");
   expect(nodes.pick([], false)).toBe("https://a");
   expect(nodes.pick(NODES, true)).toBe(null);
   expect(new Nodes("https://a", storage).serves("https://c")).toBe(true);
   kept.set("konsil-nodes", "no list");
-  expect(new Nodes("https://a", storage).several).toBe(false);
+  expect(new Nodes("https://a", storage).elsewhere("https://a")).toBe(false);
 });

@@ -150,7 +150,7 @@ export class Link {
   /** A line to this node; null when there is nothing to show it. */
   #open(node: string): Line | null {
     const first = this.#first(node);
-    return first && new Line(node, first, this.#ear, this.#nodes.several ? WELCOME_MS : null);
+    return first && new Line(node, first, this.#ear, this.#nodes.elsewhere(node) ? WELCOME_MS : null);
   }
 
   #first(node: string): ToNode | null {
@@ -236,7 +236,7 @@ export class Link {
   }
 
   async #lose(line: Line, why: Cut | null): Promise<void> {
-    if (line !== this.#line) return this.#warm.lost(line);
+    if (line !== this.#line) return this.#warm.ended(line);
     const welcomed = line.welcome !== null;
     // What another node says to a ticket is not the last word: the cookie at home decides.
     const abroad = !welcomed && line.node !== this.#nodes.home;

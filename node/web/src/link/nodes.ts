@@ -46,9 +46,9 @@ export class Nodes {
     }
   }
 
-  /** Whether there is anywhere to go. */
-  get several(): boolean {
-    return this.#all.length > 1;
+  /** Whether somebody else serves than this one. */
+  elsewhere(node: string): boolean {
+    return this.#all.some((one) => one !== node);
   }
 
   /** Whether a node is still among those who serve. */

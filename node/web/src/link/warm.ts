@@ -73,26 +73,22 @@ export class Warm {
   hear(line: Line, frame: ToBrowser): void {
     if (line !== this.#line) return;
     if (frame.kind === "move") {
-      this.#nodes.failed(line.node);
-      return this.lost(line);
+      return this.ended(line);
     }
     if (frame.kind !== "welcome") return;
     if (frame.node === this.#hearth.working()?.welcome?.node) {
       this.#same.push(line.node);
-      return this.lost(line);
+      return this.#again();
     }
     this.#tries = 0;
     this.#same = [];
     this.#nodes.answers(line.node);
   }
 
-  /** The warm line ended, or is of no use. */
-  lost(line: Line): void {
-    if (line !== this.#line) return;
-    if (!line.welcome) this.#nodes.failed(line.node);
-    this.#drop();
-    this.#tries += 1;
-    this.look();
+  /** The warm line ended, or is about to: its node comes last when the next one is picked. */
+  ended(line: Line): void {
+    this.#nodes.failed(line.node);
+    if (line === this.#line) this.#again();
   }
 
   /** Hands the warm line over, when it is welcome. */
@@ -124,8 +120,16 @@ export class Warm {
     this.#line = this.#hearth.open(node);
   }
 
+  /** This one is of no use: another one, a little later. */
+  #again(): void {
+    this.#drop();
+    this.#tries += 1;
+    this.look();
+  }
+
   #wanted(): boolean {
-    if (!this.#nodes.several || saves()) return false;
+    const working = this.#hearth.working();
+    if (!working || !this.#nodes.elsewhere(working.node) || saves()) return false;
     return this.#steady || globalThis.document?.visibilityState !== "hidden";
   }
 
