@@ -183,6 +183,8 @@ fn hear(text: &str, talk: &Talk) -> Option<ToBrowser> {
             Some(ToBrowser::Answered { ask, reply: talk.answer(command) })
         }
         ToNode::Unwatch { .. } | ToNode::Ack { .. } => None,
+        // People of a load come from one node and are not asked whether they are there.
+        ToNode::Arrive { .. } | ToNode::Ping {} => None,
     }
 }
 

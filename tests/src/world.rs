@@ -131,8 +131,7 @@ impl World {
         self.cluster.calm();
         self.judge();
         let until = self.cluster.now + CONVERGES;
-        loop {
-            let Some(ill) = self.cluster.ill() else { break };
+        while let Some(ill) = self.cluster.ill() {
             if self.cluster.now >= until {
                 panic!("not alive {} s after the last fault: {ill}", CONVERGES / 1_000_000);
             }

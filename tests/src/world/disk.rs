@@ -72,6 +72,10 @@ pub struct Ills {
     pub rotten: bool,
 }
 
+/// A sync failed: what it kept is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Eio;
+
 /// One disk.
 #[derive(Debug)]
 pub struct Disk {
@@ -164,9 +168,9 @@ impl Disk {
     ///
     /// # Errors
     /// The disk said EIO.
-    pub fn end_sync(&mut self, now: Moment) -> Result<Vec<(u16, Kept)>, ()> {
+    pub fn end_sync(&mut self, now: Moment) -> Result<Vec<(u16, Kept)>, Eio> {
         if self.ills.eio {
-            return Err(());
+            return Err(Eio);
         }
         if now < self.ills.full {
             return Ok(self.no_room());
