@@ -55,6 +55,8 @@ pub struct Published {
     pub epoch: Epoch,
     /// Whether it was the epoch's primary.
     pub primary: bool,
+    /// Whether the newest configuration names it primary, whether it knows that or not.
+    pub named: bool,
     /// What it holds, in short.
     pub mark: u64,
     /// Its place.
@@ -139,7 +141,9 @@ impl Oracle {
     fn published(&mut self, it: &Published) {
         let seen = &mut self.shards[usize::from(it.shard)];
         // Only the next one is news; whether an old one is told alike is I3's affair.
-        if it.primary && it.at.lsn.0 == seen.order.len() as u64 + 1 {
+        // What was on its way to the one who was given the shard by force is not lost after all.
+        let returns = it.named && seen.given_up.contains(&(it.at, it.mark));
+        if (it.primary || returns) && it.at.lsn.0 == seen.order.len() as u64 + 1 {
             let Published { at, mark, copies, .. } = *it;
             seen.order.push(Known { at, mark, copies, losses: self.losses });
         }

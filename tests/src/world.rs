@@ -41,9 +41,8 @@ use crate::invariants::Promises;
 /// What is too much work for every step is looked at after so many.
 const LOOK_AGAIN: u64 = 64;
 
-/// Calm weather lasts at most this long before everything must be well. Copies travel in pages of
-/// a few entries over links that may stay slow and lossy, so it is minutes, not seconds.
-const CONVERGES: Moment = secs(180);
+/// Calm weather lasts at most this long before everything must be well.
+const CONVERGES: Moment = secs(60);
 
 /// A cluster, what it promised, and what comes of it.
 #[derive(Debug)]

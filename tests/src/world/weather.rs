@@ -69,6 +69,8 @@ pub struct Sky {
     pub spare: Vec<Slot>,
     /// There is room for one more machine.
     pub room: bool,
+    /// Members that run and stay.
+    pub staying: usize,
     /// Members on their way out.
     pub draining: Vec<Slot>,
     /// Shards nobody can serve any more, each with who would lose least.
@@ -116,7 +118,11 @@ impl Weather {
         let span = self.span(dice);
         let pair = slot != other;
         Some(match kind {
-            Kind::Crash => Fault::Crash { slot, reboots: dice.one_in(2), span },
+            Kind::Crash => {
+                // Some are back before anybody noticed.
+                let span = if dice.one_in(3) { ms(2) + dice.below(ms(60)) } else { span };
+                Fault::Crash { slot, reboots: dice.one_in(2), span }
+            }
             Kind::Blackout => Fault::Blackout { span: span / 4 },
             Kind::Pause => Fault::Pause { slot, span },
             Kind::Cut if pair && dice.one_in(2) => Fault::Cut { a: slot, b: other, span },
@@ -153,7 +159,9 @@ impl Weather {
             Kind::Members if sky.room && dice.one_in(2) => Fault::Join,
             Kind::Members => match pick(dice, &sky.draining) {
                 Some(slot) if dice.one_in(3) => Fault::Drain { slot: *slot, on: false },
-                _ => Fault::Drain { slot, on: true },
+                // No operator empties the last machines that run.
+                _ if sky.staying > 2 => Fault::Drain { slot, on: true },
+                _ => return None,
             },
             Kind::Want if pair => {
                 let shard = u16::try_from(dice.below(u64::from(sky.shards))).ok()?;

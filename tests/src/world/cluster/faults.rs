@@ -203,8 +203,12 @@ impl Cluster {
         self.queue.at(self.now, Event::Learn { slot, life, version: old });
         self.look_up_map(slot);
         for other in (0..self.nodes.len()).filter(|other| *other != slot) {
-            let notices = self.dice.below(ms(200));
-            self.hint(other, slot, true, notices);
+            // Its transport dials everybody, and everybody it.
+            for (a, b) in [(other, slot), (slot, other)] {
+                let there = self.nodes[b].up && !self.network.is_cut(self.now, a, b);
+                let notices = self.dice.below(ms(200));
+                self.hint(a, b, there, notices);
+            }
         }
     }
 

@@ -178,6 +178,7 @@ impl Cluster {
                 node: key,
                 epoch,
                 primary: leads,
+                named: self.register.config(shard).primary == key,
                 mark: book::mark(&entry),
                 at,
                 copies: 1 + u8::from(twin),

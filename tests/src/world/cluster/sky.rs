@@ -25,6 +25,7 @@ impl Cluster {
             |slot: &Slot| map.member(self.nodes[*slot].key).is_some_and(|it| it.draining);
         Sky {
             spare,
+            staying: self.staying().into_iter().filter(|slot| self.nodes[*slot].up).count(),
             draining: slots.iter().copied().filter(draining).collect(),
             shards: self.plan.shards,
             room: self.nodes.len() < SLOTS_MAX,
