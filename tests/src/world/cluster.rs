@@ -20,6 +20,7 @@ use super::{
 };
 use crate::oracle::{Fact, Oracle};
 
+mod ambush;
 mod control;
 mod copy;
 mod crowd;

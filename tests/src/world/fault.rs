@@ -56,6 +56,8 @@ pub enum Fault {
     Want { shard: u16, primary: Slot, twin: Slot },
     /// An operator gives a shard to a node, with loss.
     Force { shard: u16, slot: Slot },
+    /// A shard's primary is cut off while its twin restarts, or after it heard the twin late.
+    Ambush { shard: u16, restarts: bool },
     /// A machine that is down is started.
     Start { slot: Slot },
     /// Links, disks and the control plane are well.
@@ -93,6 +95,8 @@ impl Fault {
             Self::Drain { on: false, .. } => "node kept after all",
             Self::Want { .. } => "shard wanted elsewhere",
             Self::Force { .. } => "shard forced",
+            Self::Ambush { restarts: true, .. } => "ambush: twin restarts",
+            Self::Ambush { restarts: false, .. } => "ambush: twin is late",
             Self::Start { .. } => "node started",
             Self::Heal => "healed",
         }

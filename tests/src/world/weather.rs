@@ -25,11 +25,12 @@ enum Kind {
     Register,
     Members,
     Want,
+    Ambush,
     Force,
 }
 
 /// Kinds, each with how often it comes beside the others.
-const KINDS: [(Kind, u64); 15] = [
+const KINDS: [(Kind, u64); 16] = [
     (Kind::Crash, 8),
     (Kind::Blackout, 1),
     (Kind::Pause, 6),
@@ -44,6 +45,7 @@ const KINDS: [(Kind, u64); 15] = [
     (Kind::Register, 5),
     (Kind::Members, 3),
     (Kind::Want, 6),
+    (Kind::Ambush, 4),
     (Kind::Force, 1),
 ];
 
@@ -166,6 +168,10 @@ impl Weather {
             Kind::Want if pair => {
                 let shard = u16::try_from(dice.below(u64::from(sky.shards))).ok()?;
                 Fault::Want { shard, primary: slot, twin: other }
+            }
+            Kind::Ambush => {
+                let shard = u16::try_from(dice.below(u64::from(sky.shards))).ok()?;
+                Fault::Ambush { shard, restarts: dice.one_in(2) }
             }
             Kind::Force => {
                 let (shard, slot) = *pick(dice, &sky.orphans)?;

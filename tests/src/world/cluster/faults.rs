@@ -50,6 +50,7 @@ impl Cluster {
                 self.change(&Change::Want { wants });
             }
             Fault::Force { shard, slot } => self.force(shard, slot),
+            Fault::Ambush { shard, restarts } => self.ambush(shard, restarts),
             Fault::Heal => self.heal(),
             Fault::DiskSlow { .. }
             | Fault::DiskFull { .. }
