@@ -3,7 +3,11 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::operator::Overview;
-use protocol::{cluster::Purpose, codec, id::NodeId};
+use protocol::{
+    cluster::{Forced, Purpose},
+    codec,
+    id::NodeId,
+};
 use std::{fs, path::PathBuf};
 
 use crate::{
@@ -92,7 +96,12 @@ pub enum ClusterCommand {
         /// Says that you know what this means.
         #[arg(long)]
         accept_loss: bool,
+        /// Also when a node serves the shard at this moment.
+        #[arg(long)]
+        although_served: bool,
     },
+    /// Lists what was ever given away by force: when, by whom, why, and what it was before.
+    Forced,
     /// Prints a link that opens the operator page, once, within ten minutes.
     Page,
     /// Makes the demo tenant, or finds it, and prints how to get in: as JSON, for programs.
@@ -115,7 +124,8 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             }
             let overview = status.get("overview").cloned().context("a status has an overview")?;
             let overview: Overview = serde_json::from_value(overview)?;
-            print!("{}", print::overview(&overview));
+            let words = status.get("words").cloned().context("a status has words")?;
+            print!("{}", print::overview(&overview, &serde_json::from_value::<Vec<_>>(words)?));
         }
         ClusterCommand::Invite { minutes, witness } => {
             let invited = order(&data, &Order::Invite { minutes, witness }).await?;
@@ -142,7 +152,7 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             let done = order(&data, &Order::Rebalance {}).await?;
             println!("{} shards will move, a few at a time.", done["moves"]);
         }
-        ClusterCommand::Force { shard, node, why, accept_loss } => {
+        ClusterCommand::Force { shard, node, why, accept_loss, although_served } => {
             if !accept_loss {
                 bail!(
                     "what was acknowledged and lies only on other copies of shard {shard} is given \
@@ -150,8 +160,15 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
                      on all the same: --accept-loss"
                 );
             }
-            order(&data, &Order::Force { shard, node: node.clone(), why }).await?;
+            let by = format!("user {}", rustix::process::getuid().as_raw());
+            let force = Order::Force { shard, node: node.clone(), by, why, although_served };
+            order(&data, &force).await?;
             println!("Shard {shard} is served by {node} from now on. It is recorded.");
+        }
+        ClusterCommand::Forced => {
+            let forced = order(&data, &Order::Forced {}).await?;
+            let forced: Vec<Forced> = serde_json::from_value(forced["forced"].clone())?;
+            print!("{}", print::forced(&forced));
         }
         ClusterCommand::Page => {
             let page = order(&data, &Order::Page {}).await?;
@@ -163,6 +180,24 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Looks that a node which listens for others belongs to a cluster already: a disk that is missing
+/// or empty must not answer as a new cluster under the old name.
+///
+/// # Errors
+/// When it does not, with what to do.
+pub fn belongs(config: &Config) -> Result<()> {
+    let data = &config.storage.data;
+    if config.cluster.listen.is_none() || identity::read(data)?.is_some() {
+        return Ok(());
+    }
+    bail!(
+        "{} belongs to no cluster. If this node was a member, its disk is not there: mount it. To \
+         make this machine a member, `konsil cluster invite` on a node prints a token and `konsil \
+         join TOKEN` here uses it. To begin a new cluster here: konsil node --found",
+        data.display()
+    )
 }
 
 /// Makes this machine a member: knocks, and writes down what it is given.

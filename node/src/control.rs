@@ -38,6 +38,7 @@ pub mod log;
 pub mod machine;
 pub mod placement;
 mod presence;
+mod receiving;
 mod seam;
 mod steward;
 #[cfg(test)]

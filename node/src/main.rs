@@ -32,6 +32,9 @@ enum Command {
         /// The configuration; `konsil config` prints one.
         #[arg(long)]
         config: Option<PathBuf>,
+        /// Begin a new cluster with this node, if its data folder belongs to none yet.
+        #[arg(long)]
+        found: bool,
     },
     /// Starts a witness: it votes about who serves what and holds no data. With one, two machines
     /// with data survive the loss of either.
@@ -108,7 +111,13 @@ async fn run() -> Result<()> {
         bail!("another part of this program has chosen a TLS provider");
     }
     match arguments.command {
-        Command::Node { config } => serve(Config::read(config.as_deref())?, false).await,
+        Command::Node { config, found } => {
+            let config = Config::read(config.as_deref())?;
+            if !found {
+                commands::belongs(&config)?;
+            }
+            serve(config, false).await
+        }
         Command::Witness { config } => {
             let witness = Witness::start(Config::read(config.as_deref())?).await;
             let witness = witness.context("the witness cannot start")?;

@@ -139,6 +139,8 @@ word! {
         Lone {},
         /// Every shard has two copies: any one node may die.
         Safe { nodes: u32 },
+        /// Two nodes with data and no third vote: only one decides, and nothing takes over from it.
+        NoFailover { name: String },
     }
 }
 

@@ -61,9 +61,15 @@ pub enum Order {
         shard: u16,
         /// To whom: name or number.
         node: String,
+        /// Who wants it; kept for ever.
+        by: String,
         /// Why; kept for ever.
         why: String,
+        /// Although some node serves it at this moment.
+        although_served: bool,
     },
+    /// Every shard that was ever given away by force.
+    Forced {},
     /// A one-time link to the operator page.
     Page {},
     /// Make the demo tenant and say how to get in.

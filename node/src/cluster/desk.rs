@@ -6,6 +6,7 @@ use protocol::{
     cluster::NodeKey,
     codec,
     frame::Fault,
+    key::SHARDS,
     peer::{NodeStatus, PeerAnswer, PeerNo, PeerRequest, Told},
     twin::TwinBatch,
 };
@@ -75,7 +76,8 @@ impl Service for Desk {
         if known != Some(batch.from) {
             return;
         }
-        for (shard, frame) in batch.frames {
+        // A shard there is none of comes from a node that is wrong: only its own line may suffer.
+        for (shard, frame) in batch.frames.into_iter().filter(|(shard, _)| *shard < SHARDS) {
             data.ledger.heard(batch.from, shard, frame);
         }
     }

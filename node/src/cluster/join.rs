@@ -137,10 +137,10 @@ pub fn neighbours(map: &Map) -> Vec<Neighbour> {
     map.members.values().map(neighbour).collect()
 }
 
-/// The number a newcomer already has, when it is admitted and asks again (E1).
-pub fn admitted(map: &Map, candidate: &Candidate) -> Option<u64> {
+/// The number a newcomer already has, and what it was admitted as, when it asks again (E1).
+pub fn admitted(map: &Map, candidate: &Candidate) -> Option<(u64, Purpose)> {
     let same = |it: &&Member| it.key.storage == candidate.storage && it.peer == candidate.peer;
-    map.members.values().find(same).map(|it| it.key.number)
+    map.members.values().find(same).map(|it| (it.key.number, it.purpose))
 }
 
 /// Writes what the newcomer was given into its data folder.

@@ -462,15 +462,17 @@ async fn admit_newcomer(
     if asked.candidate.peer != knock.peer {
         return Err("the newcomer is not the one it says it is".into());
     }
-    let number = match join::admitted(&control.map(), &asked.candidate) {
-        Some(number) => number, // the answer to the first try was lost
+    let (number, purpose) = match join::admitted(&control.map(), &asked.candidate) {
+        // The answer to the first try was lost. What it was admitted as counts, not what it says.
+        Some(member) => member, // E2
         None => {
             let (digest, candidate) = (asked.digest(), asked.candidate.clone());
             let change = Change::Admit { digest, now: now(), candidate };
-            control.change(change).await.map_err(|no| no.to_string())?.index
+            let made = control.change(change).await.map_err(|no| no.to_string())?;
+            (made.index, asked.candidate.purpose)
         }
     };
-    let house = match asked.candidate.purpose {
+    let house = match purpose {
         Purpose::Witness => None,
         Purpose::Data => Some(HouseKeys::read(data).map_err(|it| it.to_string())?),
     };

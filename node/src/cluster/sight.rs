@@ -11,6 +11,7 @@ use protocol::{
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -110,18 +111,7 @@ impl Sight {
         let map = self.control.map();
         let me = self.control.number();
         let up = self.up();
-        let others = up.iter().filter(|it| **it != me && map.members.contains_key(it));
-        let asked = others.map(|number| {
-            let ask = self.peers.ask(*number, Class::Control, PeerRequest::Status, ASKED);
-            async move { (*number, ask.await) }
-        });
-        let mut statuses = BTreeMap::from([(me, (self.own)())]);
-        for (number, answer) in join_all(asked).await {
-            let Ok(PeerAnswer::Bytes(bytes)) = answer else { continue };
-            if let Ok(status) = codec::decode::<NodeStatus, STATUS_BYTES>(&bytes) {
-                statuses.insert(number, status);
-            }
-        }
+        let statuses = self.statuses(&map).await;
         let status = self.control.status();
         let seen = Seen {
             now: now(),
@@ -135,6 +125,25 @@ impl Sight {
         let seen = Arc::new(overview(&map, &seen));
         *self.gathered.lock() = Some((Instant::now(), seen.clone()));
         seen
+    }
+
+    /// What everybody who answers says of itself.
+    async fn statuses(&self, map: &Map) -> BTreeMap<u64, NodeStatus> {
+        let me = self.control.number();
+        let up = self.up();
+        let others = up.iter().filter(|it| **it != me && map.members.contains_key(it));
+        let asked = others.map(|number| {
+            let ask = self.peers.ask(*number, Class::Control, PeerRequest::Status, ASKED);
+            async move { (*number, ask.await) }
+        });
+        let mut statuses = BTreeMap::from([(me, (self.own)())]);
+        for (number, answer) in join_all(asked).await {
+            let Ok(PeerAnswer::Bytes(bytes)) = answer else { continue };
+            if let Ok(status) = codec::decode::<NodeStatus, STATUS_BYTES>(&bytes) {
+                statuses.insert(number, status);
+            }
+        }
+        statuses
     }
 
     /// Carries out what an operator orders; none when it is for somebody else to do.
@@ -160,15 +169,10 @@ impl Sight {
                 self.on_node(node, |number| Change::Drain { number, on: *on }).await
             }
             Order::Remove { node } => self.on_node(node, |number| Change::Remove { number }).await,
-            Order::Force { shard, node, why } => {
-                let map = self.control.map();
-                let Some(member) = find(&map, node).and_then(|it| map.members.get(&it)) else {
-                    return Some(unknown(&map, node));
-                };
-                let (shard, primary) = (*shard, member.key);
-                let (by, why) = ("operator on this machine".into(), why.clone());
-                self.change(Change::Force { shard, primary, by, why, now: now() }).await
+            Order::Force { shard, node, by, why, although_served } => {
+                self.force(*shard, node, (by, why), *although_served).await
             }
+            Order::Forced {} => Outcome::Done(json!({ "forced": self.control.map().forced })),
             Order::Rebalance {} => {
                 let map = self.control.map();
                 let alive = self.alive(&map);
@@ -181,6 +185,33 @@ impl Sight {
             }
             Order::Page {} | Order::Demo {} | Order::Backup { .. } => return None,
         })
+    }
+
+    /// Gives a shard away, unless it is served, or unless that is wanted all the same.
+    async fn force(
+        &self,
+        shard: u16,
+        node: &str,
+        (by, why): (&str, &str),
+        although_served: bool,
+    ) -> Outcome {
+        let map = self.control.map();
+        let Some(member) = find(&map, node).and_then(|it| map.members.get(&it)) else {
+            return unknown(&map, node);
+        };
+        let copies = copies(&map, &self.statuses(&map).await, shard);
+        if copies.served && !although_served {
+            return Outcome::No(format!(
+                "shard {shard} is served at this moment, so nothing has to be given up:\n{}To take \
+                 it away from there all the same: --although-served",
+                copies.lines
+            ));
+        }
+        tracing::warn!(shard, node, by, why, copies = %copies.lines, "a shard is forced");
+        let here = map.members.get(&self.control.number());
+        let here = here.map_or("this node", |it| &it.labels.name);
+        let (primary, by, why) = (member.key, format!("{by} at {here}"), why.to_owned());
+        self.change(Change::Force { shard, primary, by, why, now: now() }).await
     }
 
     fn alive(&self, map: &Map) -> BTreeSet<u64> {
@@ -240,6 +271,30 @@ fn find(map: &Map, node: &str) -> Option<u64> {
     let number = node.strip_prefix('n').unwrap_or(node).parse().ok();
     let named = map.members.values().find(|it| it.labels.name == node);
     named.map(|it| it.key.number).or(number.filter(|it| map.members.contains_key(it)))
+}
+
+/// The copies of one shard, as those who hold them say.
+struct Copies {
+    served: bool,
+    lines: String,
+}
+
+fn copies(map: &Map, statuses: &BTreeMap<u64, NodeStatus>, shard: u16) -> Copies {
+    let mut copies = Copies { served: false, lines: String::new() };
+    for (number, status) in statuses {
+        let Some(copy) = status.shards.iter().find(|it| it.shard == shard) else { continue };
+        copies.served |= copy.serves;
+        let name = map.members.get(number).map_or("?", |it| &it.labels.name);
+        let _ = writeln!(
+            copies.lines,
+            "  {name} (member {number}): epoch {}, {} entries, {} of them agreed on{}",
+            copy.epoch.0,
+            copy.last.0,
+            copy.commit.0,
+            if copy.serves { ", serves" } else { "" }
+        );
+    }
+    copies
 }
 
 fn unknown(map: &Map, node: &str) -> Outcome {

@@ -1,16 +1,19 @@
 //! A cluster's state as lines for a terminal.
 
 use protocol::{
-    cluster::Purpose,
+    cluster::{Forced, Purpose},
     operator::{NodeSight, Overview, ShardState, Verdict, WhatIf},
 };
 use std::fmt::Write as _;
 
-/// Everything `konsil cluster status` says.
-pub(super) fn overview(seen: &Overview) -> String {
+use crate::clock::now;
+
+/// Everything `konsil cluster status` says. `words` is what the control plane adds: why the loss
+/// of a machine would not be survived, why a node is given nothing, which one is empty.
+pub(super) fn overview(seen: &Overview, words: &[String]) -> String {
     let mut text = String::new();
-    for verdict in &seen.verdicts {
-        let _ = writeln!(text, "{}", sentence(verdict)); // writing to a string cannot fail
+    for sentence in seen.verdicts.iter().map(sentence).chain(words.iter().cloned()) {
+        let _ = writeln!(text, "{sentence}"); // writing to a string cannot fail
     }
     let _ = writeln!(
         text,
@@ -51,6 +54,24 @@ pub(super) fn overview(seen: &Overview) -> String {
         let _ = writeln!(text, "{}", what_if(name.map_or("?", |it| &it.name), case));
     }
     text
+}
+
+/// Everything `konsil cluster forced` says.
+pub(super) fn forced(all: &[Forced]) -> String {
+    if all.is_empty() {
+        return "No shard was ever given away by force.\n".into();
+    }
+    let line = |it: &Forced| {
+        let Forced { shard, before, primary, by, why, at } = it;
+        let twin = before.twin.map_or_else(|| "nobody".into(), |twin| format!("n{}", twin.number));
+        let days = now().ms().saturating_sub(at.ms()) / (24 * 3600 * 1000);
+        format!(
+            "{days:>4} days ago  shard {shard}: n{} with {twin} beside it, epoch {}, was given to n{} by {by}: \
+             {why}\n",
+            before.primary.number, before.epoch.0, primary.number
+        )
+    };
+    all.iter().map(line).collect()
 }
 
 fn what(node: &NodeSight) -> String {
@@ -95,6 +116,9 @@ fn sentence(verdict: &Verdict) -> String {
         Verdict::NoSpareVoter {} => {
             "One voter less, and nothing could move any more: add a node, or a witness.".into()
         }
+        Verdict::NoFailover { name } => format!(
+            "Two nodes and no third vote: only {name} decides. When it fails, nothing takes over."
+        ),
         Verdict::Draining { name, calls, shards } => {
             format!("{name} is being relieved: {calls} calls and {shards} shards to go.")
         }

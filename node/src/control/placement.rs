@@ -35,6 +35,9 @@ pub struct Rules {
     pub countries: BTreeSet<String>,
     /// Members that came back only now: they keep what they have and are given nothing more.
     pub unsettled: BTreeSet<u64>,
+    /// Members that answer and took nothing of what they were given: they are given nothing, and
+    /// what they were to be given goes to others.
+    pub resting: BTreeSet<u64>,
     /// Moves under way at a time in the whole cluster: copies that are replaced for balance or for
     /// a node that leaves, and shards that are handed over.
     pub moves_max: usize,
@@ -47,6 +50,7 @@ impl Default for Rules {
         Self {
             countries: BTreeSet::from(["DE".into()]),
             unsettled: BTreeSet::new(),
+            resting: BTreeSet::new(),
             moves_max: 16,
             rebuilds_max: 16,
         }
@@ -87,6 +91,12 @@ pub fn words(map: &Map, alive: &BTreeSet<u64>, rules: &Rules) -> Vec<String> {
                  given nothing. Allow the country or remove the member.",
                 member.labels.country,
                 allowed.join(", ")
+            ));
+        }
+        if rules.resting.contains(&number) {
+            words.push(format!(
+                "{name} (member {number}) answers and takes no copy: look at its disk and its log. \
+                 It is given nothing for ten minutes."
             ));
         }
         if member.draining && !storage::control::holds(map, member.key) {

@@ -25,6 +25,7 @@ use super::{
     Control, Metrics, ServerState,
     placement::{self, Rules},
     presence::Presence,
+    receiving::Receiving,
     voters,
 };
 
@@ -44,7 +45,7 @@ const JOINING_MAX: usize = 64;
 pub(super) async fn run(control: Control) {
     let (mut maps, mut leader) = (control.maps(), control.leader());
     let began = Instant::now();
-    let mut presence = Presence::default();
+    let (mut presence, mut receiving) = (Presence::default(), Receiving::default());
     let round = control.inner.options.round;
     let mut ticks = interval(round);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -57,7 +58,7 @@ pub(super) async fn run(control: Control) {
         let map = maps.borrow_and_update().clone();
         if map.cluster.is_some() {
             let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            Round::new(&control, &map, now, &mut presence).run().await;
+            Round::new(&control, &map, now, &mut presence, &mut receiving).run().await;
         }
         // A storm of changes is one round, not many.
         sleep(round / 10).await;
@@ -75,7 +76,13 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn new(control: &'a Control, map: &'a Arc<Map>, now: u64, presence: &mut Presence) -> Self {
+    fn new(
+        control: &'a Control,
+        map: &'a Arc<Map>,
+        now: u64,
+        presence: &mut Presence,
+        receiving: &mut Receiving,
+    ) -> Self {
         let options = &control.inner.options;
         let members: BTreeSet<u64> = map.members.keys().copied().collect();
         let mut up = control.inner.road.reaches();
@@ -83,7 +90,9 @@ impl<'a> Round<'a> {
         // P3: who answers is kept in this node's memory, and in no change.
         presence.note(now, &members, &up);
         let settle = u64::try_from(options.settle.as_millis()).unwrap_or(u64::MAX);
-        let rules = Rules { unsettled: presence.unsettled(now, settle), ..options.rules.clone() };
+        receiving.note(now, map);
+        let (unsettled, resting) = (presence.unsettled(now, settle), receiving.resting(now));
+        let rules = Rules { unsettled, resting, ..options.rules.clone() };
         Self {
             control,
             map,

@@ -151,7 +151,11 @@ impl One {
 
     /// Starts the process and waits until it serves.
     async fn start(&mut self) -> Result<()> {
-        let child = self.konsil("node")?.spawn().context("konsil cannot be started")?;
+        let mut command = self.konsil("node")?;
+        if self.number == 1 {
+            command.arg("--found"); // unless it belongs to one already
+        }
+        let child = command.spawn().context("konsil cannot be started")?;
         self.child = Some(child);
         let since = Instant::now();
         loop {

@@ -224,6 +224,9 @@ impl Machines {
     fn start_process(&mut self, node: usize) -> Result<()> {
         let mut command = self.konsil(node);
         command.args(["node", "--config"]).arg(self.config(node));
+        if node == 0 && self.machines[node].joins == 0 {
+            command.arg("--found"); // on its first disk only
+        }
         let name = self.machines[node].name.clone();
         let mut process = Process::start(&name, &mut command, &self.words(node))?;
         let web = self.web(node);

@@ -87,6 +87,7 @@ impl<'a> Moves<'a> {
                         && pair.twin != Some(new)
                         && holder[new].alive
                         && holder[new].stays
+                        && !holder[new].rests
                         && self.scene.may_pair(serving, new) =>
                 {
                     self.under_way += usize::from(pair.twin.is_some());

@@ -18,6 +18,8 @@ pub(super) struct Holder {
     pub(super) stays: bool,
     /// May be given more.
     pub(super) takes: bool,
+    /// Was given copies and took none.
+    pub(super) rests: bool,
 }
 
 /// The members with data, by their numbers.
@@ -39,12 +41,16 @@ impl Scene {
             let site = *names.entry(member.labels.site.as_str()).or_insert(next);
             let alive = alive.contains(&member.key.number);
             let stays = !member.draining && rules.allow(member);
-            let takes = alive && stays && !rules.unsettled.contains(&member.key.number);
+            let rests = rules.resting.contains(&member.key.number);
+            let takes = alive && stays && !rests && !rules.unsettled.contains(&member.key.number);
             seats.insert(member.key, holders.len());
-            holders.push(Holder { key: member.key, site, alive, stays, takes });
+            holders.push(Holder { key: member.key, site, alive, stays, takes, rests });
         }
-        let taking: BTreeSet<usize> =
-            holders.iter().filter(|it| it.stays && it.alive).map(|it| it.site).collect();
+        let taking: BTreeSet<usize> = holders
+            .iter()
+            .filter(|it| it.stays && it.alive && !it.rests)
+            .map(|it| it.site)
+            .collect();
         Self { holders, seats, sites: names.len(), apart: taking.len() > 1 }
     }
 

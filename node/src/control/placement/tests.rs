@@ -337,6 +337,30 @@ fn a_want_under_way_is_left_alone_and_one_that_became_impossible_is_not() {
 }
 
 #[test]
+fn what_a_member_does_not_take_is_given_to_others() {
+    let mut world = World::spread(30, 3, &["a"]);
+    let dead = *world.map.members.keys().next().expect("three members");
+    world.kill(dead);
+    let idle = world.join("a", "DE", Purpose::Data);
+    let wants = plan(&world.map, &world.alive, &world.rules);
+    let named = |wants: &[(u16, Option<Wanted>)], number| {
+        wants
+            .iter()
+            .filter(|it| it.1.and_then(|it| it.twin).is_some_and(|it| it.number == number))
+            .count()
+    };
+    assert!(named(&wants, idle) > 0, "the least loaded is given the most");
+    world.make(&Change::Want { wants });
+    world.rules.resting.insert(idle);
+    let wants = plan(&world.map, &world.alive, &world.rules);
+    assert!(!wants.is_empty() && named(&wants, idle) == 0, "{wants:?}");
+    assert!(words(&world.map, &world.alive, &world.rules)[0].contains("takes no copy"));
+    world.settle();
+    let whole = world.map.places.iter().filter(|it| it.config.twin.is_some()).count();
+    assert_eq!(whole, 30, "two copies of everything, without it");
+}
+
+#[test]
 fn a_thousand_nodes_lose_one_and_win_one() {
     let mut world = World::spread(16_384, 1000, &["a", "b", "c"]);
     world.assert_balanced();

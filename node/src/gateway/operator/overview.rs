@@ -191,8 +191,13 @@ fn verdicts(map: &Map, seen: &Seen, states: &[ShardState], what_if: &[WhatIf]) -
     }
     let is_up = |it: &&WhatIf| seen.up.contains(&it.number);
     let voter = |it: &&WhatIf| seen.voters.contains(&it.number);
+    let staying: Vec<&Member> = map.members.values().filter(|it| !it.draining).collect();
     if data > 1 && what_if.iter().filter(is_up).filter(voter).any(|it| !it.quorum) {
-        said.push(Verdict::NoSpareVoter {});
+        let decides = staying.iter().find(|it| seen.voters.contains(&it.key.number));
+        said.push(match decides.filter(|_| staying.len() == 2) {
+            Some(decides) => Verdict::NoFailover { name: name(decides) },
+            None => Verdict::NoSpareVoter {},
+        });
     }
     for member in map.members.values().filter(|it| it.draining) {
         let Figures { calls, primaries, twins, .. } = figures(map, seen, member.key.number);

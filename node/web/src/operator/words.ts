@@ -10,6 +10,7 @@ export const VERDICTS: Record<Verdict["kind"], string> = {
   draining: "verdict-draining",
   lone: "verdict-lone",
   safe: "verdict-safe",
+  noFailover: "verdict-no-failover",
 };
 
 /** How bad news is. */
@@ -24,6 +25,7 @@ export const WEIGHTS: Record<Verdict["kind"], Weight> = {
   draining: "calm",
   lone: "warn",
   safe: "ok",
+  noFailover: "bad",
 };
 
 export const STATES: Record<ShardState, string> = {

@@ -19,6 +19,7 @@ verdict-solo = { $shards ->
    *[other] { $shards } Shards haben nur eine Kopie.
 }
 verdict-no-spare-voter = Fällt noch eine Stimme aus, kann der Cluster nichts mehr entscheiden.
+verdict-no-failover = Zwei Knoten und keine dritte Stimme: Nur { $name } entscheidet. Fällt er aus, übernimmt niemand. Ein Zeuge oder ein dritter Knoten fehlt.
 verdict-draining = { $name } wird geleert.
 verdict-lone = Ein Knoten allein: Was er hat, gibt es einmal.
 verdict-safe = { $nodes } Knoten, alle Shards mit zwei Kopien. Jeder einzelne Knoten darf ausfallen.

@@ -19,6 +19,7 @@ verdict-solo = { $shards ->
    *[other] { $shards } shards have one copy only.
 }
 verdict-no-spare-voter = If one more vote is lost, the cluster can decide nothing any more.
+verdict-no-failover = Two nodes and no third vote: only { $name } decides. When it fails, nothing takes over. Add a witness or a third node.
 verdict-draining = { $name } is being drained.
 verdict-lone = One node alone: what it has exists once.
 verdict-safe = { $nodes } nodes, all shards on two copies. Any one node may die.
