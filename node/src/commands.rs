@@ -4,13 +4,14 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::operator::Overview;
 use protocol::{
-    cluster::{Forced, Purpose},
+    cluster::{Forced, Place, Purpose},
     codec,
     id::NodeId,
 };
 use std::{fs, path::PathBuf};
 
 use crate::{
+    clock::now,
     cluster::{
         admin::{Order, order},
         identity,
@@ -18,6 +19,7 @@ use crate::{
         membership::{self, Newcomer},
     },
     config::Config,
+    control::recover,
     node::{origins, remembered},
     swarm::{Identity as PeerKey, knock},
 };
@@ -198,6 +200,40 @@ pub fn belongs(config: &Config) -> Result<()> {
          join TOKEN` here uses it. To begin a new cluster here: konsil node --found",
         data.display()
     )
+}
+
+/// Makes this stopped node a cluster of one, when those who decided with it are lost.
+///
+/// # Errors
+/// In words.
+pub async fn recover(config: &Config, why: &str, accept_loss: bool) -> Result<()> {
+    let data = &config.storage.data;
+    let me = identity::read(data)?.context("this data folder belongs to no cluster")?;
+    if !accept_loss {
+        bail!(
+            "afterwards node {} serves everything with what it has: what the others acknowledged \
+             and it does not hold is given up, and they can never be members again with the disks \
+             they have. If a majority of those who vote can still be started, start them instead. \
+             To go on all the same: --accept-loss",
+            me.key.number
+        );
+    }
+    // A running node holds its journals; nobody starts it while this goes on.
+    let _stopped = storage::lock::lock(&data.join("journals"))
+        .context("the node must be stopped: its control plane is rewritten")?;
+    let by = format!("user {}", rustix::process::getuid().as_raw());
+    let done = recover::recover(data, me.key, (&by, why), now()).await?;
+    let holds = |it: &&Place| it.config.is_eligible(me.key);
+    let whole = done.before.places.iter().filter(holds).count();
+    println!(
+        "Node {} is the only member now. Of {} shards it held {whole} whole; it serves the others \
+         with what it has of them. Start it, then invite new machines, each with an empty disk. \
+         What was before lies in {}.",
+        me.key.number,
+        done.now.places.len(),
+        done.kept.display()
+    );
+    Ok(())
 }
 
 /// Makes this machine a member: knocks, and writes down what it is given.

@@ -39,6 +39,7 @@ pub mod machine;
 pub mod placement;
 mod presence;
 mod receiving;
+pub mod recover;
 mod seam;
 mod steward;
 #[cfg(test)]

@@ -59,6 +59,19 @@ enum Command {
         #[command(subcommand)]
         command: ClusterCommand,
     },
+    /// Goes on with this stopped node alone when most of those who vote are lost for good. What the
+    /// others acknowledged among themselves is given up. The last resort; it is recorded for ever.
+    Recover {
+        /// The configuration.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Why; is kept for ever.
+        #[arg(long)]
+        why: String,
+        /// Says that the other machines are lost and will never be started again.
+        #[arg(long)]
+        accept_loss: bool,
+    },
     /// Starts nodes on this machine with a demo tenant, and says how to get in.
     Dev {
         /// Where their data lies.
@@ -129,6 +142,9 @@ async fn run() -> Result<()> {
         }
         Command::Join { token, config } => {
             commands::join(&token, &Config::read(config.as_deref())?).await
+        }
+        Command::Recover { config, why, accept_loss } => {
+            commands::recover(&Config::read(config.as_deref())?, &why, accept_loss).await
         }
         Command::Cluster { place, command } => commands::cluster(&place, command).await,
         Command::Dev { data, port, nodes, config: None } if nodes > 1 => {

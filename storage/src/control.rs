@@ -15,8 +15,9 @@
 //! - **M6** A refused change leaves everything but the index as it was.
 //! - **M7** A want differs from the configuration: what has come true is no longer wanted.
 
-use protocol::cluster::{
-    Change, ChangeRefusal, Config, Epoch, Map, NodeKey, Place, Purpose, Wanted,
+use protocol::{
+    cluster::{Change, ChangeRefusal, Config, Epoch, Map, NodeKey, Place, Purpose, Wanted},
+    time::Time,
 };
 
 mod members;
@@ -78,6 +79,33 @@ pub fn apply(
         }
     }?;
     Ok(Vec::new())
+}
+
+/// The map with which one member goes on alone, because those who decided with it are lost for
+/// good: no other member is left, and every shard is given to it by force, for nobody can know what
+/// the others acknowledged last.
+///
+/// # Errors
+/// [`ChangeRefusal::NotMember`] or [`ChangeRefusal::Witness`] when it cannot, and
+/// [`ChangeRefusal::TooMuch`] when the words are too long.
+pub fn recovered(
+    map: &Map,
+    alone: NodeKey,
+    by: &str,
+    why: &str,
+    at: Time,
+) -> Result<Map, ChangeRefusal> {
+    let mut map = map.clone();
+    for shard in 0..u16::try_from(map.places.len()).map_err(|_| ChangeRefusal::TooMuch)? {
+        places::force(&mut map, shard, alone, by, why, at)?;
+    }
+    map.members.retain(|number, _| *number == alone.number);
+    map.invitations.clear();
+    if let Some(member) = map.members.get_mut(&alone.number) {
+        member.draining = false;
+    }
+    check(&map);
+    Ok(map)
 }
 
 /// Whether the node holds a copy of any shard that must not be lost.

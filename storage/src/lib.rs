@@ -24,7 +24,7 @@ pub mod files;
 pub mod history;
 pub mod journal;
 pub mod ledger;
-mod lock;
+pub mod lock;
 pub mod store;
 pub mod twin;
 pub mod wal;

@@ -11,7 +11,10 @@ use rustix::fs::{FlockOperation, flock};
 use crate::fault::StorageFault;
 
 /// Takes the directory for this process; dropping the file gives it back.
-pub(crate) fn lock(dir: &Path) -> Result<File, StorageFault> {
+///
+/// # Errors
+/// [`StorageFault::Locked`] when another process has it, or what the disk says.
+pub fn lock(dir: &Path) -> Result<File, StorageFault> {
     let told = |error: io::Error| StorageFault::disk(format!("lock {}", dir.display()), &error);
     fs::create_dir_all(dir).map_err(told)?;
     let file = File::options().create(true).append(true).open(dir.join("lock")).map_err(told)?;

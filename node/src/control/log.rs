@@ -68,6 +68,16 @@ impl LogStore {
         Ok(Self { book: Arc::new(Mutex::new(book)), wal: Arc::new(wal) })
     }
 
+    /// Every entry behind `after` that is not purged, committed or not.
+    pub(super) fn all_after(&self, after: Option<LogId>) -> Vec<Entry> {
+        self.book.lock().range(after.map_or(0, |at| at.index + 1).., usize::MAX)
+    }
+
+    /// The last vote.
+    pub(super) fn vote(&self) -> Option<Vote> {
+        self.book.lock().vote()
+    }
+
     /// Bytes of the entries that are not purged.
     pub fn bytes(&self) -> u64 {
         self.book.lock().bytes()

@@ -79,7 +79,7 @@ impl Machine {
     }
 
     /// Keeps a snapshot unless a newer one is there (K3); answers what is there now.
-    fn keep(&self, meta: Meta, bytes: Vec<u8>) -> Result<Kept, StorageFault> {
+    pub(super) fn keep(&self, meta: Meta, bytes: Vec<u8>) -> Result<Kept, StorageFault> {
         let mut kept = self.kept.lock();
         if let Some(newer) = kept.as_ref().filter(|(it, _)| it.last_log_id > meta.last_log_id) {
             return Ok(newer.clone());
@@ -90,7 +90,7 @@ impl Machine {
         Ok(now)
     }
 
-    fn apply_all(&self, entries: impl IntoIterator<Item = Entry>) -> Vec<Answered> {
+    pub(super) fn apply_all(&self, entries: impl IntoIterator<Item = Entry>) -> Vec<Answered> {
         let mut state = self.state.lock();
         let mut map: Option<Map> = None;
         let mut answers = Vec::new();
@@ -123,6 +123,11 @@ impl Machine {
     /// Called with the state held, so that nobody publishes in between (K1).
     fn publish(&self, state: &State) {
         self.maps.send_replace(Arc::clone(&state.map));
+    }
+
+    /// Up to where everything is applied.
+    pub(super) fn applied(&self) -> Option<LogId> {
+        self.state.lock().applied
     }
 
     fn build(&self) -> Result<Kept, StorageFault> {

@@ -20,6 +20,7 @@ use super::*;
 
 mod crash;
 mod group;
+mod recover;
 
 /// As long as a fact may take to become true on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

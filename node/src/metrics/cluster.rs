@@ -39,6 +39,8 @@ pub(super) struct Figures {
     solo: IntGauge,
     lag: IntGauge,
     epoch: IntGauge,
+    epochs: IntCounter,
+    forced: IntCounter,
     lost: IntCounter,
     alarms: IntCounter,
     bytes: IntCounterVec,
@@ -62,6 +64,8 @@ impl Figures {
             solo: level("konsil_shards_solo", "Shards whose one copy is here.")?,
             lag: level("konsil_shards_lag_entries", "Entries the slowest copy lacks.")?,
             epoch: level("konsil_shards_epoch_max", "The highest epoch of a shard here.")?,
+            epochs: count("konsil_shards_epochs_total", "Configurations of all shards so far.")?,
+            forced: count("konsil_shards_forced_total", "Shards given away by force so far.")?,
             lost: count("konsil_twin_frames_lost_total", "Frames of twins lost for room.")?,
             alarms: count("konsil_twin_alarms_total", "Copies of shards in trouble.")?,
             bytes: shown(it, IntCounterVec::new(bytes, &["class", "direction"])?)?,
@@ -73,6 +77,8 @@ impl Figures {
     pub(super) fn gather(&self, seen: &Seen, ledger: &Ledger) {
         let map = seen.control.map();
         self.members.set(map.members.len() as i64);
+        set(&self.epochs, map.places.iter().map(|it| it.config.epoch.0).sum());
+        set(&self.forced, map.forced.len() as u64);
         self.links.set(seen.links.borrow().len() as i64);
         let control = seen.control.status();
         self.leader.set(i64::from(control.leader.is_some()));
