@@ -23,6 +23,8 @@ pub struct Faults {
     pub sync_lies: bool,
     /// So many syncs from now on fail, and forget what they should have written.
     pub syncs_fail: u32,
+    /// So many syncs of names from now on fail, and forget what they should have written.
+    pub dir_syncs_fail: u32,
 }
 
 /// A disk in memory. Clones are the same disk.
@@ -247,7 +249,13 @@ impl Disk for MemoryDisk {
 
     fn sync_dir(&self, _dir: &str) -> io::Result<()> {
         let platter = &mut *self.0.lock();
-        if platter.sync_outcome()? {
+        let real = platter.sync_outcome()?;
+        if platter.faults.dir_syncs_fail > 0 {
+            platter.faults.dir_syncs_fail -= 1;
+            platter.pending.clear();
+            return Err(io::Error::other("the disk did not take it"));
+        }
+        if real {
             for step in platter.pending.drain(..) {
                 apply(&mut platter.kept, step);
             }

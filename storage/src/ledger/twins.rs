@@ -19,9 +19,10 @@
 //!   or why it was not kept, when no other node was sent it.
 //! - **TW5** The log is released only up to the lowest record that a restart would need: an entry
 //!   the engine does not hold, or a fence it does not hold ([`floor`]).
-//!
 //! - **TW6** A copy whose disk keeps nothing answers its primary nothing: it is better thought dead
 //!   than waited for. What it serves itself goes on without the disk as long as it can.
+//! - **TW7** A failed sync ends the process, also one that nobody waited for (rule R1): a primary
+//!   that can keep nothing must not go on beating.
 //!
 //! # Locks
 //! Shard, then slot, then the queue of the log or of the filler. Callers' completions run with no
@@ -303,6 +304,11 @@ impl Host {
 
     fn report(&self, fault: &StorageFault) {
         self.ill.store(true, Relaxed);
+        self.end_if_dead(fault);
+    }
+
+    /// TW7
+    fn end_if_dead(&self, fault: &StorageFault) {
         let dead = matches!(fault, StorageFault::LogFaulted { .. });
         if dead && !self.dead.swap(true, Relaxed) {
             self.world.died(fault);
@@ -355,8 +361,11 @@ impl Host {
     }
 
     fn tick(self: &Arc<Self>) {
-        if self.ill.load(Relaxed) && self.queue.open().is_ok() {
-            self.probe();
+        match self.queue.open() {
+            Ok(()) if self.ill.load(Relaxed) => self.probe(),
+            // Whoever waited was told; a mark of the quiet log, say, has nobody (TW7).
+            Err(fault) => self.end_if_dead(&fault),
+            Ok(()) => {}
         }
         for shard in 0..SHARDS {
             let mut cell = self.lock(shard);

@@ -143,8 +143,10 @@ impl Log {
     /// Gives up the segments that lie wholly before `upto` (L5), but for those the layout keeps.
     ///
     /// # Errors
-    /// What the disk says; a segment that could not be released is tried again next time.
+    /// What the disk says; a segment that could not be released is tried again next time. After a
+    /// failed sync it is [`StorageFault::LogFaulted`] (L3).
     pub fn release(&mut self, upto: u64) -> Result<(), StorageFault> {
+        self.refuse_when_faulted()?;
         let mut released = false;
         while self.segments.len() > self.layout.keep + 1 && self.segments[1] <= upto + 1 {
             let first = self.segments[0];
@@ -162,7 +164,7 @@ impl Log {
         }
         if released {
             // Durable before a spare gets a new head: else its old name could come back with it.
-            self.disk.sync_dir("").map_err(|e| fault("sync the log's directory", &e))?;
+            self.disk.sync_dir("").map_err(|e| self.fail("sync the log's directory", &e))?;
         }
         Ok(())
     }

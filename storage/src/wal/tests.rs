@@ -165,6 +165,20 @@ fn l3_after_a_failed_sync_nothing_is_written() {
 }
 
 #[test]
+fn l3_a_release_whose_sync_fails_closes_the_log() {
+    let disk = MemoryDisk::new();
+    let (mut log, _) = open(&disk, None).expect("it opens");
+    let mut dice = Dice::new(4);
+    while log.segments() < 3 {
+        log.commit(&drafts(&mut dice)).expect("kept");
+    }
+    disk.faults(|faults| faults.dir_syncs_fail = 1);
+    let faulted = |it: Result<(), StorageFault>| matches!(it, Err(StorageFault::LogFaulted { .. }));
+    assert!(faulted(log.release(log.end().number)), "L3");
+    assert!(faulted(log.mark()), "L3");
+}
+
+#[test]
 fn l5_released_segments_are_used_again_and_reading_starts_behind_them() {
     let disk = MemoryDisk::new();
     let (mut log, _) = open(&disk, None).expect("it opens");

@@ -40,6 +40,9 @@ fn run(mut log: Log, queue: &Queue, meter: &Arc<Meter>) {
             Turn::Release(upto) => {
                 if let Err(fault) = log.release(upto) {
                     tracing::warn!(%fault, upto, "a segment of the log could not be released");
+                    if log.faulted().is_some() {
+                        refuse(&fault, Vec::new(), queue, meter);
+                    }
                 }
             }
             Turn::Quiet => {
@@ -72,11 +75,7 @@ fn commit(log: &mut Log, queue: &Queue, meter: &Meter, group: Vec<Item>) {
                 done(Ok(place));
             }
         }
-        Err(fault) => {
-            let behind = queue.refuse(&fault);
-            tell(&fault, dones.into_iter().chain(behind.into_iter().map(|item| item.done)), meter);
-            queue.all_told();
-        }
+        Err(fault) => refuse(&fault, dones, queue, meter),
     }
 }
 
@@ -84,12 +83,15 @@ fn mark(log: &mut Log, queue: &Queue, meter: &Meter) {
     let started = Instant::now();
     match log.mark() {
         Ok(()) => meter.group(0, 0, started.elapsed()),
-        Err(fault) => {
-            let behind = queue.refuse(&fault);
-            tell(&fault, behind.into_iter().map(|item| item.done), meter);
-            queue.all_told();
-        }
+        Err(fault) => refuse(&fault, Vec::new(), queue, meter),
     }
+}
+
+/// Shuts the gate, and tells these and whoever waits behind them.
+fn refuse(fault: &StorageFault, dones: Vec<super::queue::Done>, queue: &Queue, meter: &Meter) {
+    let behind = queue.refuse(fault);
+    tell(fault, dones.into_iter().chain(behind.into_iter().map(|item| item.done)), meter);
+    queue.all_told();
 }
 
 fn tell(fault: &StorageFault, dones: impl Iterator<Item = super::queue::Done>, meter: &Meter) {

@@ -72,6 +72,22 @@ fn a_failed_sync_ends_the_node_and_the_twin_goes_on() {
 }
 
 #[test]
+fn tw7_a_failed_sync_that_nobody_waited_for_ends_the_node_too() {
+    let (cluster, worlds) = cluster(1);
+    let journal = id("room/1");
+    cluster.until("it serves", |it| (0..SHARDS).all(|shard| it.serves(1, shard)));
+    let (disk, (sent, answer)) = (worlds[0].disk.clone(), mpsc::channel());
+    // Told on the log's own thread: only the mark of the quiet log is left to be synced.
+    let done = Box::new(move |kept| {
+        disk.faults(|faults| faults.syncs_fail = 1);
+        sent.send(kept).expect("the test listens");
+    });
+    cluster.at(1).append(&journal, Seq(0), Time::from_ms(1), vec![b"x".to_vec()], done);
+    assert_eq!(cluster.answer(&Answer(answer)), Ok(Seq(1)));
+    cluster.until("it says that it must end", |it| *it.hub.died.lock() == [node(1)]);
+}
+
+#[test]
 fn fl1_fl2_a_stalled_shard_is_carried_forward_and_the_log_stays_short() {
     let (mut cluster, worlds) = cluster(2);
     let (stalled, busy) = (id("room/1"), id("room/2"));
