@@ -118,6 +118,17 @@ pub enum StorageFault {
         /// The engine's own words.
         text: String,
     },
+    /// The disk did not keep what the store engine had written, and the system counts it as kept
+    /// from now on. Nothing more is taken in until the node is started anew.
+    #[error(
+        "the disk did not keep what {engine} wrote: {text}; check the disk, restart the machine"
+    )]
+    EngineUnsynced {
+        /// Which engine.
+        engine: String,
+        /// The system's own words.
+        text: String,
+    },
     /// The store engine's data is gone or damaged and the log no longer reaches back far enough.
     #[error("the store engine is lost ({why}); the log starts at {first}: rebuild from the twin")]
     EngineLost {
@@ -209,6 +220,12 @@ impl StorageFault {
                 | Self::Disk { kind: io::ErrorKind::StorageFull, .. }
                 | Self::Disk { kind: io::ErrorKind::QuotaExceeded, .. }
         )
+    }
+
+    /// True when a sync failed: the process must end, for what it believes to be kept may not be
+    /// (rule R1).
+    pub const fn is_deadly(&self) -> bool {
+        matches!(self, Self::LogFaulted { .. } | Self::EngineUnsynced { .. })
     }
 }
 

@@ -42,6 +42,7 @@ use crate::{
 
 mod again;
 mod core;
+mod doubt;
 mod filler;
 mod home;
 mod keys;
@@ -107,14 +108,13 @@ impl Ledger {
     ) -> Result<Self, StorageFault> {
         let opened = open::open(&options, true)?;
         let (core, wal) = (opened.core, opened.wal);
-        let aside = open::aside(&options, &core.disk)?;
         let host = Host::new(
             Arc::clone(&core),
             Arc::clone(wal.queue()),
             &options,
             (me, settings),
             world,
-            (aside, opened.shards),
+            opened.shards,
             (opened.last, opened.age),
         );
         Self::start(core, wal, &options, Some(host))
@@ -246,8 +246,8 @@ impl Ledger {
     /// Whether an append would be taken in now, were there room in the queue.
     ///
     /// # Errors
-    /// [`StorageFault::DiskFull`], [`StorageFault::LogFaulted`], [`StorageFault::EngineStalled`],
-    /// [`StorageFault::Busy`] when the engine is too far behind, or [`StorageFault::Closed`].
+    /// [`StorageFault::DiskFull`], [`StorageFault::LogFaulted`], [`StorageFault::EngineUnsynced`],
+    /// [`StorageFault::EngineStalled`], [`StorageFault::Busy`] when the engine is too far behind, or [`StorageFault::Closed`].
     pub fn writable(&self) -> Result<(), StorageFault> {
         if self.0.core.read_only {
             return Err(StorageFault::ReadOnly);

@@ -5,6 +5,8 @@
 //! - **E2** After a crash a store holds all batches up to some point and none behind it, and that
 //!   point is not before the last `sync` that returned.
 //! - **E3** What an engine cannot read is a fault, never an absent key made up.
+//! - **E4** What the disk failed to keep is never glossed over: `sync`, or the `reopen` after
+//!   another fault, says [`StorageFault::EngineUnsynced`], and so does whatever comes after it.
 //!
 //! One conformance suite (`tests/conformance.rs`) asks these of every engine.
 //!
@@ -44,6 +46,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StorageFault::Engine`]; nothing is then known about the batches since the last sync.
+    /// [`StorageFault::EngineUnsynced`] when opening it anew would not help either (E4).
     fn sync(&self) -> Result<(), StorageFault>;
 
     /// Opens it anew after a fault. Engines remember a failed write and refuse everything after it;
@@ -51,6 +54,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StorageFault::Engine`]; it stays closed, and may be tried again.
+    /// [`StorageFault::EngineUnsynced`] when the disk lost something that was written (E4).
     fn reopen(&self) -> Result<(), StorageFault>;
 
     /// Bytes it takes on the disk.
@@ -105,6 +109,11 @@ pub(crate) fn engine_fault(
     error: &dyn std::fmt::Display,
 ) -> StorageFault {
     StorageFault::Engine { engine, doing, text: error.to_string() }
+}
+
+/// The disk said that it did not keep what was written (E4).
+pub(crate) fn unsynced(engine: &'static str, error: &dyn std::fmt::Display) -> StorageFault {
+    StorageFault::EngineUnsynced { engine: engine.into(), text: error.to_string() }
 }
 
 /// Runs what an engine may panic in. A damaged page makes some engines panic instead of saying so;

@@ -35,6 +35,8 @@ pub(super) struct Core {
     pub(super) fill: Fill,
     pub(super) trouble: Trouble,
     pub(super) disk: Arc<dyn Disk>,
+    /// Where is put what must not be dropped and belongs neither to the log nor to the engine.
+    pub(super) aside: Arc<dyn Disk>,
     pub(super) folds_lost: AtomicU64,
     pub(super) store: Arc<dyn Store>,
     /// The data of a node of a cluster, opened without the cluster: for reading only.
@@ -46,6 +48,8 @@ pub(super) struct Core {
 /// Why appends are refused although the log would take them.
 #[derive(Default)]
 pub(super) struct Trouble {
+    /// A sync of the engine failed: this life takes nothing in any more.
+    pub(super) dead: Mutex<Option<StorageFault>>,
     /// Less is free than the reserve.
     pub(super) low: Mutex<Option<StorageFault>>,
     /// What the engine said, while it takes nothing.
@@ -58,6 +62,9 @@ pub(super) struct Trouble {
 impl Trouble {
     /// Whether appends are taken in, as far as this goes.
     pub(super) fn check(&self) -> Result<(), StorageFault> {
+        if let Some(fault) = &*self.dead.lock() {
+            return Err(fault.clone());
+        }
         if let Some(fault) = &*self.low.lock() {
             return Err(fault.clone());
         }

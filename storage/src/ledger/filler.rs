@@ -8,6 +8,9 @@
 //! - **F3** A record leaves memory only after the engine was synced past it. So a reader that looks
 //!   in memory first and in the engine second misses nothing, even while an engine that failed is
 //!   opened anew at an earlier point and filled again.
+//! - **F4** After a failed sync of the engine nothing is applied, synced or released any more, and
+//!   the process must end: the system counts what the disk lost as kept (rule R1). The next life
+//!   does not believe that engine either ([`doubt`]).
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +22,7 @@ use protocol::twin::At;
 
 use super::{
     core::{Core, Filling, Next, Origin, Work},
-    keys,
+    doubt, keys,
     options::Options,
     twins::Host,
 };
@@ -164,20 +167,34 @@ impl Filler {
     }
 
     /// The engine failed: opens it anew and begins again after its last sync. Says no when the
-    /// ledger closes.
+    /// ledger closes, or must.
     fn endure(&mut self, fault: &StorageFault) -> bool {
+        if fault.is_deadly() {
+            return self.give_up(fault);
+        }
         tracing::error!(%fault, "the store engine takes nothing");
         *self.core.trouble.stalled.lock() = Some(fault.to_string());
         look_at_room(&self.core, self.reserve_bytes);
-        if self.core.fill.stopping() {
-            return false;
-        }
         self.core.fill.pause(TICK);
         self.applied = 0;
-        if let Err(fault) = self.core.store.reopen() {
-            tracing::error!(%fault, "the store engine stays closed");
+        // Also when the ledger closes: only this says whether the disk lost something.
+        match self.core.store.reopen() {
+            Err(fault) if fault.is_deadly() => return self.give_up(&fault),
+            Err(fault) => tracing::error!(%fault, "the store engine stays closed"),
+            Ok(()) => {}
         }
-        true
+        !self.core.fill.stopping()
+    }
+
+    /// F4
+    fn give_up(&self, fault: &StorageFault) -> bool {
+        tracing::error!(%fault, "the store engine is not to be believed any more");
+        *self.core.trouble.dead.lock() = Some(fault.clone());
+        doubt::cast(&*self.core.aside);
+        if let Some(twins) = &self.twins {
+            twins.end_if_dead(fault);
+        }
+        false
     }
 
     fn try_apply(&self, fillings: &[Filling]) -> Result<(), StorageFault> {

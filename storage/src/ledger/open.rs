@@ -18,7 +18,7 @@ use protocol::{
 use super::{
     again,
     core::{APPEND, Core, FOLD, Fill, Origin, Trouble},
-    home, keys,
+    doubt, home, keys,
     options::{Engine, Options},
     rebuild,
     slot::Slots,
@@ -76,7 +76,8 @@ pub(super) fn open(options: &Options, twinned: bool) -> Result<Opened, StorageFa
         }
     };
     let segments = survey(&*disk)?;
-    let (store, from) = open_engine(options, &segments)?;
+    let aside = aside(options, &disk)?;
+    let (store, from) = open_engine(options, &segments, &*aside)?;
     let shards = if twinned { shards(&*store)? } else { Vec::new() };
 
     let trouble = Trouble { unapplied_max: options.unapplied_bytes_max, ..Trouble::default() };
@@ -85,6 +86,7 @@ pub(super) fn open(options: &Options, twinned: bool) -> Result<Opened, StorageFa
         fill: Fill::default(),
         trouble,
         disk: Arc::clone(&disk),
+        aside,
         folds_lost: 0.into(),
         store,
         read_only,
@@ -109,10 +111,7 @@ pub(super) fn open(options: &Options, twinned: bool) -> Result<Opened, StorageFa
 }
 
 /// Where a node puts aside what it must not drop: beside the log, where names may hold a folder.
-pub(super) fn aside(
-    options: &Options,
-    disk: &Arc<dyn Disk>,
-) -> Result<Arc<dyn Disk>, StorageFault> {
+fn aside(options: &Options, disk: &Arc<dyn Disk>) -> Result<Arc<dyn Disk>, StorageFault> {
     if options.disk.is_some() || options.engine == Engine::Memory {
         return Ok(Arc::clone(disk));
     }
@@ -143,14 +142,16 @@ fn shards(store: &dyn Store) -> Result<Vec<Found>, StorageFault> {
 
 /// The engine, and the place in the log it has reached. An engine whose place the log no longer
 /// holds is behind it; one with a place beside a log without files has lost the log: what that had
-/// acknowledged is unknown. Both count as lost.
+/// acknowledged is unknown. Both count as lost, and so does one whose sync has failed.
 fn open_engine(
     options: &Options,
     segments: &[u64],
+    aside: &dyn Disk,
 ) -> Result<(Arc<dyn Store>, Option<Place>), StorageFault> {
     let first = segments.first().copied().unwrap_or(1);
     let dir = options.dir.join(options.engine.to_string());
-    let opened = make_engine(options, &dir);
+    let believed = doubt::check(aside, &options.engine.to_string());
+    let opened = believed.and_then(|()| make_engine(options, &dir));
     let lost = match &opened {
         Ok(store) => match keys::checkpoint(&**store) {
             Ok(Some(Some(place))) if locate(segments.iter().copied(), place).is_some() => {
@@ -180,6 +181,7 @@ fn open_engine(
     if let Some(source) = &options.rebuild {
         rebuild::rebuild(&**source, &*store)?;
     }
+    doubt::lift(aside)?;
     Ok((store, None))
 }
 

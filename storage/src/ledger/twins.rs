@@ -47,7 +47,6 @@ use protocol::{
 
 use super::{Ledger, core::Core, options::Options};
 use crate::{
-    disk::Disk,
     fault::StorageFault,
     twin::{Alarm, Durable, Input, Output, Replica, Settings, Standing, Write},
     wal::{
@@ -90,7 +89,7 @@ pub trait TwinWorld: Send + Sync + 'static {
     fn pull(&self, shard: u16, from: NodeKey);
     /// Something a person should hear of.
     fn alarm(&self, shard: u16, alarm: Alarm);
-    /// The log failed: what it holds is unknown until it is opened anew, so the process must end
+    /// A sync failed: what is kept is unknown until it is opened anew, so the process must end
     /// (rule R1).
     fn died(&self, why: &StorageFault);
 }
@@ -100,8 +99,6 @@ pub(super) struct Host {
     pub(super) core: Arc<Core>,
     queue: Arc<Queue>,
     world: Arc<dyn TwinWorld>,
-    /// Where given-up entries are put.
-    aside: Arc<dyn Disk>,
     shards: Vec<Shard>,
     copies: Copies,
     /// Bytes of all records written so far.
@@ -141,7 +138,7 @@ impl Host {
         options: &Options,
         (me, settings): (NodeKey, Settings),
         world: Arc<dyn TwinWorld>,
-        (aside, found): (Arc<dyn Disk>, Vec<Found>),
+        found: Vec<Found>,
         (last, age): (Option<Place>, u64),
     ) -> Arc<Self> {
         assert_eq!(found.len(), usize::from(SHARDS), "every shard was looked up");
@@ -164,7 +161,6 @@ impl Host {
             core,
             queue,
             world,
-            aside,
             shards: (0..).zip(found).map(boot).collect(),
             copies: Copies::default(),
             age: AtomicU64::new(age),
@@ -308,9 +304,8 @@ impl Host {
     }
 
     /// TW7
-    fn end_if_dead(&self, fault: &StorageFault) {
-        let dead = matches!(fault, StorageFault::LogFaulted { .. });
-        if dead && !self.dead.swap(true, Relaxed) {
+    pub(super) fn end_if_dead(&self, fault: &StorageFault) {
+        if fault.is_deadly() && !self.dead.swap(true, Relaxed) {
             self.world.died(fault);
         }
     }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{Batch, Pair, Store, engine_fault};
+use super::{Batch, Pair, Store, engine_fault, unsynced};
 use crate::{dice::Dice, fault::StorageFault};
 
 const NAME: &str = "memory";
@@ -19,6 +19,8 @@ pub struct Mischief {
     pub capacity: Option<u64>,
     /// Says a sync is done without doing it.
     pub sync_lies: bool,
+    /// So many syncs from now on fail. What they should have kept is gone with the next crash.
+    pub syncs_fail: u32,
     /// A crash may keep half a batch: what E1 forbids, and what a broken engine does.
     pub tears: bool,
 }
@@ -35,6 +37,8 @@ struct Shelf {
     seen: Map,
     durable: Map,
     pending: Vec<Batch>,
+    /// A sync failed since the machine was started.
+    lost: bool,
     turns: u64,
 }
 
@@ -55,6 +59,7 @@ impl MemoryStore {
         let mut dice = Dice::new(seed);
         let shelf = &mut *self.0.lock();
         let kept = dice.below(shelf.pending.len() as u64 + 1) as usize;
+        shelf.lost = false;
         let tears = shelf.mischief.tears;
         for (at, batch) in std::mem::take(&mut shelf.pending).into_iter().enumerate() {
             if at < kept {
@@ -113,6 +118,13 @@ fn weight(map: &Map) -> u64 {
     map.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
 }
 
+impl Shelf {
+    /// E4
+    fn check(&self) -> Result<(), StorageFault> {
+        if self.lost { Err(unsynced(NAME, &"a sync failed")) } else { Ok(()) }
+    }
+}
+
 impl Store for MemoryStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageFault> {
         Ok(self.0.lock().seen.get(key).cloned())
@@ -143,6 +155,13 @@ impl Store for MemoryStore {
     fn sync(&self) -> Result<(), StorageFault> {
         let shelf = &mut *self.0.lock();
         shelf.turns += 1;
+        if shelf.mischief.syncs_fail > 0 {
+            shelf.mischief.syncs_fail -= 1;
+            // Like the page cache: all is still seen and counts as clean, and is on no platter.
+            shelf.pending.clear();
+            shelf.lost = true;
+        }
+        shelf.check()?;
         if !shelf.mischief.sync_lies {
             for batch in shelf.pending.drain(..) {
                 apply(&mut shelf.durable, &batch, batch.len());
@@ -154,6 +173,7 @@ impl Store for MemoryStore {
     fn reopen(&self) -> Result<(), StorageFault> {
         // Like an engine whose buffers go with its process.
         let shelf = &mut *self.0.lock();
+        shelf.check()?;
         shelf.turns += 1;
         shelf.pending.clear();
         shelf.seen = shelf.durable.clone();
@@ -193,6 +213,21 @@ mod tests {
             assert!(seed % 2 == 1 || keys.is_multiple_of(2), "E1, seed {seed}");
         }
         assert!(torn > 0, "a tearing store tears");
+    }
+
+    #[test]
+    fn e4_a_failed_sync_is_never_made_good_and_the_crash_shows_it() {
+        let store = MemoryStore::new();
+        put(&store, b"a");
+        store.sync().expect("synced");
+        put(&store, b"b");
+        store.mischief(|mischief| mischief.syncs_fail = 1);
+        let lost = |it| matches!(it, Err(StorageFault::EngineUnsynced { .. }));
+        assert!(lost(store.sync()) && lost(store.sync()) && lost(store.reopen()), "E4");
+        assert_eq!(store.scan(b"", b"", 10).map(|found| found.len()), Ok(4), "as if all were well");
+        store.crash(1);
+        assert_eq!(store.scan(b"", b"", 10).map(|found| found.len()), Ok(2));
+        store.sync().expect("the machine was started anew");
     }
 
     #[test]

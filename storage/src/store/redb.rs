@@ -5,12 +5,16 @@
 //! ends the process: a fault that is named by an abort and not by us. One flip of some 130 tried on a
 //! small database did so. A node restarted on such a file needs it moved aside and rebuilt.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::ErrorKind::{QuotaExceeded, StorageFull},
+    path::{Path, PathBuf},
+};
 
 use parking_lot::RwLock;
 use redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
-use super::{Batch, Pair, Store, engine_fault, guarded};
+use super::{Batch, Pair, Store, engine_fault, guarded, unsynced};
 use crate::fault::StorageFault;
 
 const NAME: &str = "redb";
@@ -20,8 +24,15 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("konsil");
 pub struct RedbStore {
     file: PathBuf,
     cache_bytes: usize,
+    opened: RwLock<Opened>,
+}
+
+struct Opened {
     /// None when it could not be opened anew after a fault.
-    open: RwLock<Option<Database>>,
+    db: Option<Database>,
+    /// Its file once more: the system tells each open file once that something written was lost,
+    /// and redb hears of that in places where it does not say so (E4).
+    file: File,
 }
 
 impl RedbStore {
@@ -33,19 +44,21 @@ impl RedbStore {
         let told = |error: std::io::Error| engine_fault(NAME, "open", &error);
         std::fs::create_dir_all(dir).map_err(told)?;
         let (file, cache_bytes) = (dir.join("db.redb"), cache_bytes as usize);
-        let db = Self::start(&file, cache_bytes)?;
-        std::fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(told)?;
-        Ok(Self { file, cache_bytes, open: RwLock::new(Some(db)) })
+        let opened = RwLock::new(Self::start(&file, cache_bytes)?);
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(told)?;
+        Ok(Self { file, cache_bytes, opened })
     }
 
-    fn start(file: &Path, cache_bytes: usize) -> Result<Database, StorageFault> {
+    fn start(path: &Path, cache_bytes: usize) -> Result<Opened, StorageFault> {
         guarded(NAME, "open", || {
-            let made = Database::builder().set_cache_size(cache_bytes).create(file);
+            let made = Database::builder().set_cache_size(cache_bytes).create(path);
             let db = made.map_err(|error| engine_fault(NAME, "open", &error))?;
+            let told = |error: std::io::Error| engine_fault(NAME, "open", &error);
+            let file = File::open(path).map_err(told)?;
             // The table must exist before the first read.
             commit(&db, &Batch::default(), Durability::Immediate)
                 .map_err(|error| engine_fault(NAME, "open", &error))?;
-            Ok(db)
+            Ok(Opened { db: Some(db), file })
         })
     }
 
@@ -54,8 +67,8 @@ impl RedbStore {
         doing: &'static str,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, StorageFault> {
-        let open = self.open.read();
-        let Some(db) = open.as_ref() else {
+        let opened = self.opened.read();
+        let Some(db) = &opened.db else {
             return Err(engine_fault(NAME, doing, &"it could not be opened again after a fault"));
         };
         guarded(NAME, doing, || work(db).map_err(|error| engine_fault(NAME, doing, &error)))
@@ -109,13 +122,19 @@ impl Store for RedbStore {
 
     fn sync(&self) -> Result<(), StorageFault> {
         // An empty commit that is durable makes the others durable that came before it.
-        self.with("sync", |db| commit(db, &Batch::default(), Durability::Immediate))
+        self.with("sync", |db| match commit(db, &Batch::default(), Durability::Immediate) {
+            Err(redb::Error::Io(error)) if !matches!(error.kind(), StorageFull | QuotaExceeded) => {
+                Ok(Err(unsynced(NAME, &error)))
+            }
+            committed => committed.map(Ok),
+        })?
     }
 
     fn reopen(&self) -> Result<(), StorageFault> {
-        let mut open = self.open.write();
-        drop(open.take());
-        *open = Some(Self::start(&self.file, self.cache_bytes)?);
+        let mut opened = self.opened.write();
+        drop(opened.db.take());
+        opened.file.sync_data().map_err(|error| unsynced(NAME, &error))?; // E4
+        *opened = Self::start(&self.file, self.cache_bytes)?;
         Ok(())
     }
 

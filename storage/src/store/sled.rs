@@ -3,6 +3,9 @@
 //! sled 0.34 is used with what its own words and measurement advise against left out:
 //! - Its `flush` never reaches the platter on Linux (it asks for `sync_file_range`), so [`Store::sync`]
 //!   also asks for `sync_data` on its file.
+//! - Its own threads meet errors of the disk and keep them to themselves. The system tells every
+//!   open file once that something written was lost, so a file of our own stays open for as long
+//!   as the engine's may be written, and is asked before the engine is opened anew (E4).
 //! - Its flusher thread also collects its garbage, so it is never switched off.
 //! - A node of more than 128 KiB becomes a blob file that nothing syncs, so no value is larger than
 //!   [`VALUE_BYTES`]: 17 of them are the largest leaf.
@@ -17,7 +20,7 @@ use std::{
 
 use parking_lot::RwLock;
 
-use super::{Batch, Pair, Store, engine_fault, guarded};
+use super::{Batch, Pair, Store, engine_fault, guarded, unsynced};
 use crate::fault::StorageFault;
 
 const NAME: &str = "sled";
@@ -34,12 +37,13 @@ const FLUSH_EVERY_MS: u64 = 200;
 pub struct SledStore {
     dir: PathBuf,
     cache_bytes: u64,
-    /// None when it could not be opened anew after a fault.
-    open: RwLock<Option<Opened>>,
+    opened: RwLock<Opened>,
 }
 
 struct Opened {
-    db: sled::Db,
+    /// None when it could not be opened anew after a fault.
+    db: Option<sled::Db>,
+    /// Its file, which hears of every loss since it was opened.
     file: File,
 }
 
@@ -49,8 +53,8 @@ impl SledStore {
     /// # Errors
     /// [`StorageFault::Engine`] when it is damaged, panics included.
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StorageFault> {
-        let opened = Self::start(dir, cache_bytes)?;
-        Ok(Self { dir: dir.to_path_buf(), cache_bytes, open: RwLock::new(Some(opened)) })
+        let opened = RwLock::new(Self::start(dir, cache_bytes)?);
+        Ok(Self { dir: dir.to_path_buf(), cache_bytes, opened })
     }
 
     fn start(dir: &Path, cache_bytes: u64) -> Result<Opened, StorageFault> {
@@ -66,32 +70,46 @@ impl SledStore {
             let file = File::open(dir.join("db")).map_err(told)?;
             file.sync_all().map_err(told)?;
             File::open(dir).and_then(|dir| dir.sync_all()).map_err(told)?;
-            Ok(Opened { db, file })
+            Ok(Opened { db: Some(db), file })
         })
     }
 
     fn with<T>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&Opened) -> Result<T, sled::Error>,
+        work: impl FnOnce(&sled::Db) -> Result<T, sled::Error>,
     ) -> Result<T, StorageFault> {
-        let open = self.open.read();
-        let Some(opened) = open.as_ref() else {
+        self.opened.read().with(doing, work)
+    }
+}
+
+impl Opened {
+    fn with<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&sled::Db) -> Result<T, sled::Error>,
+    ) -> Result<T, StorageFault> {
+        let Some(db) = &self.db else {
             return Err(engine_fault(NAME, doing, &"it could not be opened again after a fault"));
         };
-        guarded(NAME, doing, || work(opened).map_err(|error| engine_fault(NAME, doing, &error)))
+        guarded(NAME, doing, || work(db).map_err(|error| engine_fault(NAME, doing, &error)))
+    }
+
+    /// E4
+    fn sync_file(&self) -> Result<(), StorageFault> {
+        self.file.sync_data().map_err(|error| unsynced(NAME, &error))
     }
 }
 
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageFault> {
-        self.with("get", |opened| Ok(opened.db.get(key)?.map(|value| value.to_vec())))
+        self.with("get", |db| Ok(db.get(key)?.map(|value| value.to_vec())))
     }
 
     fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, StorageFault> {
-        self.with("scan", |opened| {
+        self.with("scan", |db| {
             let mut pairs = Vec::new();
-            for pair in opened.db.range(from.max(prefix)..).take(limit) {
+            for pair in db.range(from.max(prefix)..).take(limit) {
                 let (key, value) = pair?;
                 if !key.starts_with(prefix) {
                     break;
@@ -113,25 +131,25 @@ impl Store for SledStore {
                 None => changes.remove(key),
             }
         }
-        self.with("apply", |opened| opened.db.apply_batch(changes))
+        self.with("apply", |db| db.apply_batch(changes))
     }
 
     fn sync(&self) -> Result<(), StorageFault> {
-        self.with("sync", |opened| {
-            opened.db.flush()?;
-            Ok(opened.file.sync_data()?)
-        })
+        let opened = self.opened.read();
+        opened.with("sync", |db| db.flush().map(drop))?;
+        opened.sync_file()
     }
 
     fn reopen(&self) -> Result<(), StorageFault> {
-        let mut open = self.open.write();
-        // The old one must be gone before the new one can take its lock file.
-        drop(open.take());
-        *open = Some(Self::start(&self.dir, self.cache_bytes)?);
+        let mut opened = self.opened.write();
+        // The old one must be gone before the new one can take its lock file. Going, it writes.
+        drop(opened.db.take());
+        opened.sync_file()?;
+        *opened = Self::start(&self.dir, self.cache_bytes)?;
         Ok(())
     }
 
     fn size_on_disk(&self) -> Result<u64, StorageFault> {
-        self.with("measure", |opened| opened.db.size_on_disk())
+        self.with("measure", sled::Db::size_on_disk)
     }
 }

@@ -74,6 +74,48 @@ fn l3_a_failed_sync_closes_the_log_and_reads_go_on() {
 }
 
 #[test]
+fn f4_a_failed_sync_of_the_engine_ends_this_life_and_nothing_is_released() {
+    let world = World::new();
+    let journal = id("room/1");
+    let ledger = world.open();
+    append(&ledger, &journal, 0, b"before").wait().expect("kept");
+    settle(&ledger);
+    world.store.mischief(|mischief| mischief.syncs_fail = 1);
+    let mut after = 1;
+    let fault = loop {
+        match append(&ledger, &journal, after, &[7; 900]).wait() {
+            Ok(seq) => after = seq.0,
+            Err(fault) => break fault,
+        }
+    };
+    assert!(matches!(fault, StorageFault::EngineUnsynced { .. }), "F4: {fault:?}");
+    assert_eq!(ledger.read(&journal, Seq(0), 999).map(|found| found.len() as u64), Ok(after));
+    world.crash(ledger, &mut Dice::new(1));
+    assert_eq!(world.open().head(&journal), Ok(Seq(after)), "F4: the log was kept");
+}
+
+#[test]
+fn f4_an_engine_whose_sync_failed_is_put_aside_and_filled_anew() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options =
+        || Options { segment_bytes: 256 * 1024, reserve_bytes: 0, ..Options::new(dir.path()) };
+    let journal = id("room/1");
+    let ledger = Ledger::open(options()).expect("it opens");
+    for after in 0..3 {
+        append(&ledger, &journal, after, b"x").wait().expect("kept");
+    }
+    ledger.close();
+    doubt::cast(&crate::disk::real::RealDisk::open(dir.path()).expect("it is there"));
+    for _ in 0..2 {
+        let ledger = Ledger::open(options()).expect("its log is whole");
+        assert_eq!(ledger.read(&journal, Seq(0), 9).map(|found| found.len()), Ok(3));
+        ledger.close();
+        assert!(dir.path().join("sled.damaged-1").exists(), "F4");
+        assert!(!dir.path().join("sled.damaged-2").exists(), "the new one is believed");
+    }
+}
+
+#[test]
 fn g3_a_flipped_bit_in_the_engine_is_named_and_never_served() {
     for seed in 0..100 {
         let world = World::new();

@@ -36,9 +36,9 @@ impl Host {
     pub(super) fn put_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let name = format!("quarantine/{name}");
         tracing::warn!(file = name, "entries are put aside");
-        let file = self.aside.create(&name)?;
+        let file = self.core.aside.create(&name)?;
         file.write_at(bytes, 0)?;
         file.sync_data()?;
-        self.aside.sync_dir("quarantine")
+        self.core.aside.sync_dir("quarantine")
     }
 }

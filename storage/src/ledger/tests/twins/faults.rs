@@ -88,6 +88,29 @@ fn tw7_a_failed_sync_that_nobody_waited_for_ends_the_node_too() {
 }
 
 #[test]
+fn f4_a_failed_sync_of_the_engine_ends_the_node_and_the_twin_goes_on() {
+    let (mut cluster, worlds) = cluster(2);
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.pair(shard, 1, 2);
+    assert_eq!(cluster.append(1, &journal, 0, b"both"), Ok(Seq(1)));
+    worlds[0].store.mischief(|mischief| mischief.syncs_fail = 1);
+    let more = append(cluster.at(1), &journal, 1, b"more");
+    cluster.until("it says that it must end", |it| *it.hub.died.lock() == [node(1)]);
+    drop(more);
+    cluster.stop(1);
+    cluster.until("the twin serves", |it| it.serves(2, shard));
+    let head = cluster.at(2).head(&journal).expect("sound").0;
+    assert_eq!(cluster.append(2, &journal, head, b"on"), Ok(Seq(head + 1)));
+    // Its engine is put aside at the next start, and its log is whole.
+    worlds[0].store.lose();
+    cluster.start(1);
+    cluster.want(shard, 2, Some(1));
+    cluster.until("it is the twin", |it| it.config(shard).twin == Some(node(1)));
+    cluster.until("both agree", |it| it.bodies(1, &journal) == it.bodies(2, &journal));
+}
+
+#[test]
 fn fl1_fl2_a_stalled_shard_is_carried_forward_and_the_log_stays_short() {
     let (mut cluster, worlds) = cluster(2);
     let (stalled, busy) = (id("room/1"), id("room/2"));
