@@ -4,12 +4,14 @@
 //! - **R1** Every durable record after the given place is handed over once, in order.
 //! - **R2** A damaged record below the durable end is named and nothing is opened; one above it is
 //!   a torn tail, never acknowledged, and is wiped.
-//! - **R3** What is handed over is durable: records that only the page cache held are synced first.
+//! - **R3** What is handed over is durable: records that no later one says to be so are written once
+//!   more and synced first. A sync alone would not do: pages that an earlier one failed to keep
+//!   count as kept in the page cache.
 //!
 //! The durable end is known from the records themselves: each says how far the log was synced
 //! before it was written. So a sound record *behind* a damaged one decides which of the two it is.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, io, sync::Arc};
 
 use super::{
     log::{Layout, Log, Spare, fault},
@@ -150,7 +152,8 @@ fn walk(
         let last = left.peek().is_none();
         if last {
             // R3: before anything of it is believed.
-            file.sync_data().map_err(told)?;
+            write_again(&*file, &bytes, end, first).map_err(told)?;
+            disk.sync_dir("").map_err(told)?;
         }
         read_records(&bytes, skipped, &mut end, found)?;
         match left.peek() {
@@ -164,6 +167,29 @@ fn walk(
         }
     }
     Err(corrupt(end))
+}
+
+/// Writes what may be in the page cache alone once more, and syncs it (R3).
+fn write_again(file: &dyn DiskFile, bytes: &[u8], start: Place, first: u64) -> io::Result<()> {
+    let (mut at, mut number, mut synced) = (0, start.number, 0);
+    let mut unsure: VecDeque<(u64, usize)> = VecDeque::new();
+    while let Some(record) = bytes.get(at..).and_then(record::read) {
+        if record.number != number + 1 {
+            break;
+        }
+        number = record.number;
+        synced = record.synced;
+        unsure.push_back((number, at));
+        at += record::room(record.payload.len());
+        while unsure.pop_front_if(|(number, _)| *number <= synced).is_some() {}
+    }
+    if synced < first {
+        file.write_at(&record::segment_head(first), 0)?;
+    }
+    if let Some((_, from)) = unsure.front() {
+        file.write_at(&bytes[*from..at.min(bytes.len())], start.offset + *from as u64)?;
+    }
+    file.sync_data()
 }
 
 fn read_records(

@@ -165,6 +165,26 @@ fn l3_after_a_failed_sync_nothing_is_written() {
 }
 
 #[test]
+fn r3_what_a_failed_sync_left_in_the_cache_is_kept_before_it_is_believed() {
+    for seed in 0..50 {
+        let mut dice = Dice::new(seed);
+        let disk = MemoryDisk::new();
+        let (mut log, _) = open(&disk, None).expect("it opens");
+        for _ in 0..dice.below(12) {
+            log.commit(&drafts(&mut dice)).expect("kept");
+        }
+        disk.faults(|faults| faults.syncs_fail = 1);
+        log.commit(&drafts(&mut dice)).expect_err("the sync failed");
+        drop(log);
+        // The process is started anew, the machine is not: its cache shows what no platter has.
+        disk.faults(|faults| faults.syncs_fail = 0);
+        let (_, believed) = open(&disk, None).expect("it opens");
+        disk.crash(seed);
+        assert_eq!(open(&disk, None).expect("it opens").1, believed, "R3, seed {seed}");
+    }
+}
+
+#[test]
 fn l3_a_release_whose_sync_fails_closes_the_log() {
     let disk = MemoryDisk::new();
     let (mut log, _) = open(&disk, None).expect("it opens");
