@@ -11,6 +11,7 @@ use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
+use storage::twin::Settings;
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +129,7 @@ knobs! {
         rendezvous: bool = false,
         /// Look for members on the local network by multicast. For development.
         mdns: bool = false,
-        /// Milliseconds between two signs of life.
+        /// Milliseconds between two signs of life, 20 to 200. Nodes may differ in this and the next.
         beat_ms: u64 = 100,
         /// Milliseconds of silence after which the other copy is given up.
         silence_ms: u64 = 500,
@@ -243,11 +244,10 @@ impl Config {
 impl Cluster {
     fn check(&self) -> Result<(), ConfigFault> {
         let no = |key, value: String, remedy| Err(ConfigFault::OutOfBounds { key, value, remedy });
-        if !(20..=2_000).contains(&self.beat_ms) {
-            return no("cluster.beat_ms", self.beat_ms.to_string(), "choose 20 to 2000");
+        if !Settings::BEAT.contains(&self.beat_ms) {
+            return no("cluster.beat_ms", self.beat_ms.to_string(), "choose 20 to 200");
         }
-        // A node that is merely slow must never look dead.
-        if !(4 * self.beat_ms..=60_000).contains(&self.silence_ms) {
+        if !(Settings::PATIENCE * self.beat_ms..=Settings::SILENCE).contains(&self.silence_ms) {
             let remedy = "choose four beats at least, 60000 at most";
             return no("cluster.silence_ms", self.silence_ms.to_string(), remedy);
         }
@@ -372,6 +372,28 @@ mod tests {
     fn an_unknown_key_is_refused_by_name() {
         let error = toml::from_str::<Config>("[limits]\nconections = 3\n").expect_err("refused");
         assert!(error.to_string().contains("conections"), "{error}");
+    }
+
+    #[test]
+    fn every_allowed_beat_and_silence_makes_sound_twins_and_the_next_one_is_refused_in_words() {
+        let checked = |beat_ms, silence_ms| {
+            let cluster = Cluster { beat_ms, silence_ms, ..Cluster::default() };
+            cluster.check().map(|()| Settings::of(beat_ms, silence_ms).check())
+        };
+        for beat in Settings::BEAT {
+            let least = Settings::PATIENCE * beat;
+            for silence in (least..Settings::SILENCE).step_by(97).chain([Settings::SILENCE]) {
+                assert!(checked(beat, silence).is_ok(), "{beat} and {silence}");
+            }
+            for silence in [0, least - 1, Settings::SILENCE + 1, u64::MAX] {
+                let said = checked(beat, silence).expect_err("refused").to_string();
+                assert!(said.contains("cluster.silence_ms") && said.contains("choose"), "{said}");
+            }
+        }
+        for beat in [0, 19, 201, u64::MAX] {
+            let said = checked(beat, 500).expect_err("refused").to_string();
+            assert!(said.contains("cluster.beat_ms") && said.contains("20 to 200"), "{said}");
+        }
     }
 
     #[test]

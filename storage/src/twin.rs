@@ -10,7 +10,7 @@
 //! Writes become durable in the order given, a prefix at a time. Frames may be lost, doubled,
 //! delayed and reordered, but a sender is who it seems to be. Configurations may be learned late;
 //! a compare-and-set on the epoch decides between proposals. Clocks need no common hour, only
-//! rates within a tenth of each other.
+//! rates within a tenth of each other. Every node may have [`Settings`] of its own.
 //!
 //! # Invariants
 //! Asserted by [`Replica::check`] after every step as far as one replica can see them; the
@@ -118,7 +118,7 @@ impl Replica {
         let log = Log::new(durable.base, durable.tail);
         let seen = durable.seen.max(durable.act).max(log.last().epoch);
         let forgets = settings.breaks(Mutant::ForgetPromise);
-        let firm = if forgets { 0 } else { now + settings.grace };
+        let firm = if forgets { 0 } else { now + promise::GRACE };
         Self {
             me,
             shard,

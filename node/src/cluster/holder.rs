@@ -65,21 +65,6 @@ impl Decider for Control {
     }
 }
 
-/// The figures twins live by, from what an operator chose.
-pub fn settings(cluster: &Cluster) -> Settings {
-    let (beat, silence) = (cluster.beat_ms, cluster.silence_ms);
-    Settings {
-        beat,
-        suspect_twin: silence,
-        suspect_primary: silence + 2 * beat,
-        grace: silence + beat,
-        lease: silence,
-        resend: 2 * beat + beat / 2,
-        cas_again: silence,
-        ..Settings::default()
-    }
-}
-
 impl Holder {
     /// Opens the journals and starts what drives them.
     ///
@@ -93,7 +78,7 @@ impl Holder {
     ) -> Result<Self, StorageFault> {
         let me = member.identity.key;
         let pump = Pump::new(me, member.peers.clone());
-        let (world, settings) = (pump.clone(), settings(cluster));
+        let (world, settings) = (pump.clone(), Settings::of(cluster.beat_ms, cluster.silence_ms));
         let opened =
             tokio::task::spawn_blocking(move || Ledger::twinned(options, me, settings, world));
         let ledger = opened.await.unwrap_or_else(|gone| {

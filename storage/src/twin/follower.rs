@@ -5,7 +5,7 @@
 //! only after the fence of its epoch is durable, too. Otherwise a node that crashed could forget
 //! that it had acknowledged in this epoch and let a straggler of an older one cut what was counted.
 
-use super::{Alarm, Mutant, Output, Replica, Role, Settings};
+use super::{Alarm, Mutant, Output, Replica, Role, Settings, promise::GRACE};
 use protocol::{
     cluster::{Epoch, Lsn, NodeKey},
     twin::{At, Entry, TwinFrame},
@@ -371,7 +371,7 @@ impl Replica {
         if !self.admit(from, epoch, out) {
             return;
         }
-        let grace = if self.settings.breaks(Mutant::ShortGrace) { 0 } else { self.settings.grace };
+        let grace = if self.settings.breaks(Mutant::ShortGrace) { 0 } else { GRACE };
         self.promise.give(epoch, from, self.now + grace);
         let durable = self.certain().unwrap_or_default();
         out.push(Output::Send { to: from, frame: TwinFrame::BeatAck { epoch, sent, durable } });

@@ -12,6 +12,7 @@ use super::{
     follower::Follow,
     log::weight,
     peer::{Peer, Voice},
+    promise::LEASE,
 };
 use bytes::Bytes;
 use protocol::{
@@ -210,7 +211,7 @@ impl Replica {
         self.answered(from, epoch, |peer, voice| {
             if sent <= voice.now {
                 let since = if from_receipt { voice.now } else { sent };
-                peer.lease = peer.lease.max(since + voice.settings.lease);
+                peer.lease = peer.lease.max(since + LEASE);
             }
             if peer.forgot(voice.now, durable) {
                 peer.pump(voice, out);

@@ -3,8 +3,24 @@
 //! A follower answers a beat with a promise of length G from *its* receipt; the primary's lease of
 //! length L < G counts from *its* sending, which was earlier. So the lease is over before the
 //! promise is, whatever the network did; only the rates of the two clocks have to agree.
+//!
+//! # Why is neither length a setting?
+//! A primary counts on L and whoever answers it on G, and each knows its own file only: two nodes
+//! with different files would read what is stale (I10). A beat could carry the lease it wants, but
+//! a node that starts must keep a promise that it has forgotten, so some longest lease would have
+//! to be known to all anyway. Hence both lengths belong to the protocol, in every release of one
+//! version of it, and a node may choose only when it loses patience, which is safe at any length.
 
 use protocol::cluster::{Epoch, NodeKey};
+
+/// How long a beat binds the one who answers it not to serve in the primary's place, in
+/// milliseconds (G).
+pub const GRACE: u64 = 600;
+/// How long an answered beat lets the primary read alone, counted from its sending (L).
+pub const LEASE: u64 = 500;
+
+// I10: clocks may differ by a tenth.
+const _: () = assert!(LEASE + LEASE / 10 <= GRACE);
 
 /// What this node has promised.
 #[derive(Debug)]

@@ -1,4 +1,11 @@
 //! How long, how much: the figures a replica lives by, and what must hold between them.
+//!
+//! Every figure here is a node's own affair: two nodes may live by different ones. What they must
+//! have in common is in `promise`.
+
+use std::ops::RangeInclusive;
+
+use super::promise::LEASE;
 
 /// The figures of a replica. Times are milliseconds of a steady clock.
 #[derive(Debug, Clone)]
@@ -12,11 +19,6 @@ pub struct Settings {
     /// A twin takes over from a primary that was silent this long. Longer than `suspect_twin`:
     /// when only the link is cut, the primary should win.
     pub suspect_primary: u64,
-    /// How long a beat binds the one who answers it not to serve in the primary's place.
-    pub grace: u64,
-    /// How long an answered beat lets the primary read alone, counted from its sending. Shorter
-    /// than `grace`, since no two clocks run alike.
-    pub lease: u64,
     /// What was sent and not acknowledged is sent again after this long.
     pub resend: u64,
     /// A change that was proposed and not heard of is proposed again after this long.
@@ -40,15 +42,27 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        Self::of(100, 500)
+    }
+}
+
+impl Settings {
+    /// Milliseconds between two beats that a node may choose.
+    pub const BEAT: RangeInclusive<u64> = 20..=200;
+    /// Beats that a node must be patient for, at least: who is merely slow must not look dead.
+    pub const PATIENCE: u64 = 4;
+    /// Milliseconds of silence that a node may bear, at most.
+    pub const SILENCE: u64 = 60_000;
+
+    /// The figures of a node that beats this often and gives another copy up after this silence.
+    pub fn of(beat: u64, silence: u64) -> Self {
         Self {
-            beat: 100,
-            suspect_twin: 500,
+            beat,
+            suspect_twin: silence,
             stall_twin: 5_000,
-            suspect_primary: 700,
-            grace: 600,
-            lease: 500,
-            resend: 250,
-            cas_again: 500,
+            suspect_primary: silence + 2 * beat,
+            resend: 2 * beat + beat / 2,
+            cas_again: silence.clamp(200, 1_000),
             handoff_again: 5_000,
             uncommitted_max_bytes: 16 << 20,
             ring_keep_bytes: 256 << 10,
@@ -59,16 +73,13 @@ impl Default for Settings {
             mutant: None,
         }
     }
-}
 
-impl Settings {
     /// Panics when the figures contradict each other; they are the code's, not a person's.
     pub fn check(&self) {
         assert!(self.beat > 0, "a beat takes time");
-        assert!(self.lease + self.lease / 10 <= self.grace, "clocks may differ by a tenth");
         assert!(self.suspect_twin < self.suspect_primary, "the primary suspects first");
         assert!(2 * self.beat < self.suspect_twin, "one lost beat is no death");
-        assert!(2 * self.beat < self.lease, "one lost beat does not stop the reads");
+        assert!(2 * self.beat < LEASE, "one lost beat does not stop the reads");
         assert!(self.batch_max_bytes <= 1 << 20, "a frame fits its transport");
         assert!(self.batch_max_bytes <= self.window_max_bytes, "a window holds a batch");
         assert!(self.ring_keep_bytes <= self.ring_max_bytes, "the ring's bounds are in order");

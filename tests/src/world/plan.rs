@@ -4,7 +4,7 @@ use storage::{dice::Dice, twin::Settings};
 
 use super::{
     clock::{Moment, ms, secs},
-    network::Air,
+    network::{Air, Slot},
     register::Manners,
     weather::Weather,
 };
@@ -41,6 +41,8 @@ pub struct Plan {
     pub reads: u64,
     /// The twins' figures.
     pub settings: Settings,
+    /// Every machine has a pace of its own.
+    pub mixed: bool,
     /// What goes wrong, and how often.
     pub weather: Weather,
 }
@@ -63,6 +65,7 @@ impl Plan {
             pause: ms(10 + dice.below(200)),
             reads: dice.below(7),
             settings: settings(dice),
+            mixed: Dice::new(seed ^ 0x917ed).one_in(2),
             weather: Weather::of(dice),
             ..Self::quiet(seed)
         }
@@ -92,8 +95,23 @@ impl Plan {
             pause: ms(40),
             reads: 4,
             settings: Settings::default(),
+            mixed: false,
             weather: Weather::fair(),
         }
+    }
+
+    /// The twins' figures on one machine: each operator chose what the configuration allows.
+    pub fn settings_of(&self, slot: Slot) -> Settings {
+        if !self.mixed {
+            return self.settings.clone();
+        }
+        let dice = &mut Dice::new(self.seed ^ 0xf16 ^ (slot as u64) << 32);
+        let beat = [25, 50, 100, 200][count(dice, 4)];
+        let silence = beat * (Settings::PATIENCE + dice.below(8));
+        let Settings { beat, suspect_twin, suspect_primary, resend, cas_again, .. } =
+            Settings::of(beat, silence);
+        let common = self.settings.clone();
+        Settings { beat, suspect_twin, suspect_primary, resend, cas_again, ..common }
     }
 
     /// The same with a broken rule. The control plane's rule (b) falls with the twins' own.

@@ -183,7 +183,7 @@ impl Cluster {
         }
         let (key, shards) = (node.key, self.plan.shards);
         let old = self.register.some_version();
-        let settings = self.plan.settings.clone();
+        let settings = self.plan.settings_of(slot);
         let node = &mut self.nodes[slot];
         node.up = true;
         node.life += 1;
