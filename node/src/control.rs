@@ -211,6 +211,27 @@ impl Control {
         words
     }
 
+    /// Waits until this node must end: the consensus stopped, or it is no member any more.
+    pub async fn ended(&self) -> String {
+        let number = self.number();
+        let mut maps = self.maps();
+        let removed = |map: &Arc<Map>| {
+            let told = map.cluster.is_some() && map.index >= number;
+            told && !map.members.contains_key(&number)
+        };
+        let away = async {
+            if maps.wait_for(removed).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            why = self.died() => why,
+            () = away => "this node was removed from its cluster, which serves what it held. To \
+                          use the machine again: an empty data folder, and `konsil join`"
+                .into(),
+        }
+    }
+
     /// Waits until the consensus has stopped, and says why: after a failed sync the process must
     /// end (rule R1).
     pub async fn died(&self) -> String {

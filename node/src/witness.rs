@@ -64,7 +64,7 @@ impl Witness {
         let (died, fatal) = watch::channel(None);
         let control = member.control.clone();
         member.keep(tokio::spawn(async move {
-            died.send_replace(Some(control.died().await));
+            died.send_replace(Some(control.ended().await));
         }));
         tracing::info!(status = %json!({ "node": node.number }), "the witness votes");
         Ok(Self { member, stop, admin, fatal })

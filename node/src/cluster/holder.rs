@@ -101,7 +101,7 @@ impl Holder {
     fn attend(&self, member: &Membership, maps: watch::Receiver<Arc<Map>>) {
         let (pump, ledger) = (self.pump.clone(), self.ledger.clone());
         let (dying, control) = (self.pump.clone(), member.control.clone());
-        member.keep(tokio::spawn(async move { dying.end(control.died().await) })); // rule R1
+        member.keep(tokio::spawn(async move { dying.end(control.ended().await) })); // rule R1
         let decider: Arc<dyn Decider> = Arc::new(member.control.clone());
         member.keep(tokio::spawn(pump.clone().send_frames()));
         member.keep(tokio::spawn(pump.clone().bring_cases(decider, ledger.clone())));
