@@ -15,9 +15,9 @@ use protocol::cluster::{Epoch, NodeKey};
 
 /// How long a beat binds the one who answers it not to serve in the primary's place, in
 /// milliseconds (G).
-pub const GRACE: u64 = 600;
+pub(super) const GRACE: u64 = 600;
 /// How long an answered beat lets the primary read alone, counted from its sending (L).
-pub const LEASE: u64 = 500;
+pub(super) const LEASE: u64 = 500;
 
 // I10: clocks may differ by a tenth.
 const _: () = assert!(LEASE + LEASE / 10 <= GRACE);
