@@ -23,6 +23,8 @@
 //!   than waited for. What it serves itself goes on without the disk as long as it can.
 //! - **TW7** A failed sync ends the process, also one that nobody waited for (rule R1): a primary
 //!   that can keep nothing must not go on beating.
+//! - **TW8** The permission to read is taken back before anything leaves that somebody else may
+//!   serve by.
 //!
 //! # Locks
 //! Shard, then slot, then the queue of the log or of the filler. Callers' completions run with no
@@ -33,7 +35,7 @@ use std::sync::{
     Arc,
     atomic::{
         AtomicBool, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
+        Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
 
@@ -196,6 +198,8 @@ impl Host {
 
     /// Does what the replica asks for, in its order.
     fn perform(self: &Arc<Self>, cell: &mut Cell, mut out: Vec<Output>) {
+        let until = &self.shards[usize::from(cell.shard)].until;
+        until.fetch_min(cell.replica.readable_until(), AcqRel); // TW8
         for output in out.drain(..) {
             match output {
                 Output::Write { ticket, write } => self.write(cell, ticket, write),

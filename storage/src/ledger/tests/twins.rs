@@ -38,7 +38,11 @@ struct Hub {
     deaf: AtomicBool,
     /// Nodes that no frame leaves or reaches.
     cut: Mutex<BTreeSet<NodeKey>>,
+    /// Sees every frame at the moment when it leaves.
+    witness: Mutex<Option<Witness>>,
 }
+
+type Witness = Box<dyn FnMut(NodeKey, &TwinFrame) + Send>;
 
 struct HubOf(Arc<Hub>, NodeKey);
 
@@ -48,6 +52,9 @@ impl TwinWorld for HubOf {
     }
 
     fn send(&self, to: NodeKey, shard: u16, frame: TwinFrame) {
+        if let Some(sees) = &mut *self.0.witness.lock() {
+            sees(self.1, &frame);
+        }
         self.0.frames.lock().push_back((self.1, to, shard, frame));
     }
 
@@ -118,6 +125,7 @@ impl Cluster {
             died: Mutex::default(),
             deaf: AtomicBool::new(false),
             cut: Mutex::default(),
+            witness: Mutex::default(),
         };
         let worlds = keys.into_iter().zip(options).collect();
         let mut cluster = Self { hub: Arc::new(hub), worlds, up: BTreeMap::new() };

@@ -104,6 +104,26 @@ fn a_handover_loses_nothing_and_both_start_again() {
 }
 
 #[test]
+fn tw8_whoever_hands_over_may_not_read_any_more_when_it_says_so() {
+    let (cluster, _worlds) = cluster(2);
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.pair(shard, 1, 2);
+    cluster.until("it may be read", |it| it.at(1).readable(shard));
+    let (ledger, reads) = (cluster.at(1).clone(), Arc::new(Mutex::new(Vec::new())));
+    let said = Arc::clone(&reads);
+    *cluster.hub.witness.lock() = Some(Box::new(move |from, frame| {
+        if from == node(1) && matches!(frame, TwinFrame::Release { .. }) {
+            said.lock().push(ledger.readable(shard));
+        }
+    }));
+    cluster.want(shard, 2, Some(1));
+    cluster.until("it moved", |it| it.serves(2, shard));
+    cluster.hub.witness.lock().take();
+    assert_eq!(*reads.lock(), [false], "TW8");
+}
+
+#[test]
 fn crashes_of_either_lose_nothing_that_was_acknowledged() {
     for seed in 0..12 {
         let mut dice = Dice::new(seed);
