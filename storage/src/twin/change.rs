@@ -50,6 +50,9 @@ impl Replica {
         let twice = self.config.is_some_and(|known| known.epoch == config.epoch);
         assert!(!twice || !self.settings.sound(), "I1: one configuration per epoch");
         self.config = Some(config);
+        if config.is_eligible(self.me) {
+            self.copy = None; // I2: what it holds counts from now on
+        }
         if config.primary == self.me {
             let again = self.settings.breaks(Mutant::SameEpochRestart);
             let acts = matches!(&self.role, Role::Primary(it) if it.config.epoch == config.epoch);

@@ -4,6 +4,14 @@
 //! never merely the log's own end: what lies behind the match may be another history. It leaves
 //! only after the fence of its epoch is durable, too. Otherwise a node that crashed could forget
 //! that it had acknowledged in this epoch and let a straggler of an older one cut what was counted.
+//!
+//! # When may a copy take the place of the log?
+//! When it drops nothing that was acknowledged in this epoch, for the primary may still count on
+//! that. Whoever lags behind the primary's memory, or is contradicted where its log was applied,
+//! was never matched beyond what is copied. One who only hears of less than it has may hear a
+//! straggler, and after a restart it has forgotten what it acknowledged: it copies only if it is
+//! known to have no say in this epoch and has heard of no commit that reaches as far. A twin never
+//! copies: it holds all there is, or is replaced as twin first, as one that comes no closer is.
 
 use super::{Alarm, Mutant, Output, Replica, Role, Settings, promise::GRACE};
 use protocol::{
@@ -191,7 +199,8 @@ impl Replica {
             return self.acknowledge(out);
         }
         let asked = follow.asked == Some(last) && follow.unmatched_beats > 1;
-        if asked && self.is_foreign() {
+        let lacks = follow.commit < start.lsn;
+        if asked && lacks && self.has_no_say() && self.is_foreign() {
             // Asked for what follows the last, it goes on offering less: its log is another one.
             return self.copy_from(from, out);
         }
@@ -264,10 +273,15 @@ impl Replica {
         }
     }
 
+    /// Whether nobody can have counted on what this node holds: it is in no role in this epoch.
+    fn has_no_say(&self) -> bool {
+        self.config.is_some_and(|it| it.epoch == self.seen && !it.is_eligible(self.me))
+    }
+
     /// What is committed here is not so at the primary. After force that is the price: the whole
     /// state is copied anew. Otherwise nothing is right any more and this replica stops.
     fn contradicted(&mut self, from: NodeKey, mine: At, theirs: At, out: &mut Vec<Output>) {
-        if self.is_foreign() {
+        if self.is_foreign() && !self.is_twin() {
             return self.copy_from(from, out);
         }
         self.role = Role::Halted;
@@ -275,6 +289,9 @@ impl Replica {
     }
 
     fn copy_from(&mut self, from: NodeKey, out: &mut Vec<Output>) {
+        if self.is_twin() {
+            return; // I2: what it holds counts
+        }
         if let (Role::Follow(follow), None) = (&mut self.role, self.copy) {
             follow.forget_match();
             self.copy = Some(Copy { from, generation: follow.generation });

@@ -1,6 +1,6 @@
 //! A node: one process on one machine, with a copy of every shard.
 
-use protocol::cluster::{Cas, Epoch, Lsn, NodeKey};
+use protocol::cluster::{Cas, Config, Epoch, Lsn, NodeKey};
 use protocol::twin::At;
 use std::collections::{BTreeMap, VecDeque};
 use storage::twin::{Replica, Settings, Standing};
@@ -51,6 +51,8 @@ pub struct Host {
     pub waiting: BTreeMap<Lsn, Vec<Waiting>>,
     /// A state on its way here.
     pub pull: Option<Pull>,
+    /// A configuration that was heard of while a copied state was being written.
+    pub late: Option<Config>,
     /// A state that others copy from here, by the number of their pull.
     pub lent: BTreeMap<(NodeKey, u64), Book>,
     /// Entries since the last checkpoint.
@@ -95,6 +97,7 @@ impl Host {
             standing: Standing::Idle,
             waiting: BTreeMap::new(),
             pull: None,
+            late: None,
             lent: BTreeMap::new(),
             unmarked: 0,
             cas: None,

@@ -63,6 +63,46 @@ fn r8_it_is_copied_anew_even_while_nothing_new_was_written() {
 }
 
 #[test]
+fn i2_an_eligible_twin_drops_nothing_for_a_straggler() {
+    use super::world::Fate;
+    use crate::twin::Input;
+    use protocol::{cluster::Lsn, twin::TwinFrame};
+    let mut world = World::new(false, Settings::default());
+    world.until("node 1 serves", |world| world.serves(1));
+    world.force(1);
+    world.want(1, Some(2));
+    world.until("two copies", |world| world.serves(1) && world.config.twin == Some(key(2)));
+    (0..10).for_each(|number| world.acked_write(1, &format!("{number}")));
+    world.until("node 2 applied it", |world| world.payloads(2).len() == 10);
+    world.checkpoint(2);
+    // The primary's disk is slow; its twin's is not, and is counted on.
+    world.node(1).stuck = true;
+    world.write(1, "late");
+    world.run(20);
+    assert_eq!(world.replica(1).status().peers[0].matched, Lsn(11));
+    world.route = Box::new(|_, _, frame| match frame {
+        TwinFrame::Append { .. } => Fate::IsLost,
+        _ => Fate::Arrives,
+    });
+    world.crash(2);
+    world.start(2);
+    world.run(350);
+    // Restarted, it asks with its last, and hears what was said long ago.
+    let (epoch, prev) = (world.config.epoch, world.nodes[&1].state[2].at);
+    let frame =
+        TwinFrame::Append { epoch, generation: 1, prev, entries: Vec::new(), commit: prev.lsn };
+    world.input(2, Input::Frame { from: key(1), frame });
+    assert_eq!(world.replica(2).copying(), None, "I2: what it holds counts");
+    world.run(50);
+    world.node(1).stuck = false;
+    world.until("it is acknowledged", |world| world.acked.contains_key(&Lsn(11)));
+    world.crash(1);
+    world.route = Box::new(|_, _, _| Fate::Arrives);
+    world.until("node 2 serves", |world| world.serves(2));
+    assert_eq!(world.payloads(2).last().map(String::as_str), Some("late"));
+}
+
+#[test]
 fn i2_a_copy_whose_committed_log_is_contradicted_without_force_stops() {
     use crate::twin::{Durable, Input, Replica, RoleName};
     use protocol::{

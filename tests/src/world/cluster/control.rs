@@ -52,7 +52,7 @@ impl Cluster {
         config: Config,
     ) {
         let Cas { shard, expect, .. } = cas;
-        self.feed(slot, shard, Input::Config(config));
+        self.hear_of(slot, shard, config);
         if no.is_some() && config.epoch == expect {
             let node = self.nodes[slot].key;
             self.hears(Fact::Refused { node, shard, expect });
@@ -110,10 +110,28 @@ impl Cluster {
         let newest = version >= self.nodes[slot].version;
         self.nodes[slot].version = version.max(self.nodes[slot].version);
         for (shard, place) in (0..).zip(places.iter()) {
-            self.feed(slot, shard, Input::Config(place.config));
+            self.hear_of(slot, shard, place.config);
             if newest {
                 self.feed(slot, shard, Input::Wanted(place.wanted));
             }
+        }
+    }
+
+    /// A machine hears of a configuration; while a copied state takes the place of its log, only
+    /// afterwards.
+    fn hear_of(&mut self, slot: Slot, shard: u16, config: Config) {
+        let host = self.nodes[slot].host_mut(shard);
+        if host.pull.as_ref().is_some_and(|pull| pull.whole) {
+            host.late = host.late.filter(|late| late.epoch > config.epoch).or(Some(config));
+        } else {
+            self.feed(slot, shard, Input::Config(config));
+        }
+    }
+
+    /// What was put off.
+    pub(super) fn hear_late(&mut self, slot: Slot, shard: u16) {
+        if let Some(config) = self.nodes[slot].host_mut(shard).late.take() {
+            self.feed(slot, shard, Input::Config(config));
         }
     }
 

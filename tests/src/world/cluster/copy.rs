@@ -129,10 +129,12 @@ impl Cluster {
         host.book = book;
         self.figures.copies += 1;
         self.feed(slot, shard, Input::Installed(at));
+        self.hear_late(slot, shard);
     }
 
     pub(super) fn pull_failed(&mut self, slot: Slot, shard: u16) {
         self.nodes[slot].host_mut(shard).pull = None;
         self.feed(slot, shard, Input::CopyFailed);
+        self.hear_late(slot, shard);
     }
 }
