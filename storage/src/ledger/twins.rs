@@ -25,6 +25,8 @@
 //!   that can keep nothing must not go on beating.
 //! - **TW8** The permission to read is taken back before anything leaves that somebody else may
 //!   serve by.
+//! - **TW9** A node that could take nothing in gives way: what it serves goes to the twin, and it
+//!   offers itself for nothing, until it is well again ([`fitness`]).
 //!
 //! # Locks
 //! Shard, then slot, then the queue of the log or of the filler. Callers' completions run with no
@@ -59,6 +61,7 @@ use crate::{
 };
 
 mod cell;
+mod fitness;
 pub(super) mod floor;
 mod pages;
 mod propose;
@@ -70,6 +73,7 @@ mod take;
 pub(super) use self::pages::journals_of;
 use self::{
     cell::Cell,
+    fitness::Fitness,
     records::{Found, Stand},
     tail::{Fenced, Tail},
     take::Copies,
@@ -98,6 +102,7 @@ pub trait TwinWorld: Send + Sync + 'static {
 
 /// All shards of this node.
 pub(super) struct Host {
+    me: NodeKey,
     pub(super) core: Arc<Core>,
     queue: Arc<Queue>,
     world: Arc<dyn TwinWorld>,
@@ -114,6 +119,7 @@ pub(super) struct Host {
     dead: AtomicBool,
     /// The log refused a record, and kept none since.
     ill: AtomicBool,
+    fitness: Fitness,
     closed: AtomicBool,
 }
 
@@ -160,6 +166,7 @@ impl Host {
             }
         };
         Arc::new(Self {
+            me,
             core,
             queue,
             world,
@@ -172,6 +179,7 @@ impl Host {
             uncommitted_max,
             dead: AtomicBool::new(false),
             ill: AtomicBool::new(false),
+            fitness: Fitness::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -207,6 +215,7 @@ impl Host {
                     cell.note_sent(&frame);
                     self.world.send(to, cell.shard, frame);
                 }
+                Output::Propose(cas) if self.offers_in_vain(cell, &cas) => {}
                 Output::Propose(cas) => self.world.propose(cas),
                 Output::Committed(lsn) => {
                     cell.commit = cell.commit.max(lsn);
@@ -366,12 +375,14 @@ impl Host {
             Err(fault) => self.end_if_dead(&fault),
             Ok(()) => {}
         }
+        self.fitness.look(self.world.now(), self.core.trouble.check().is_ok());
         for shard in 0..SHARDS {
             let mut cell = self.lock(shard);
             if let Some((ticket, fault)) = cell.dam.take() {
                 self.report(&fault);
                 self.give_up(&mut cell, ticket, &fault);
             }
+            self.wish(&mut cell);
             self.step(&mut cell, Input::Tick);
             self.tell(cell);
         }
@@ -412,10 +423,8 @@ impl Host {
                     self.step(&mut cell, Input::Config(place.config));
                 }
             }
-            if cell.wanted != Some(place.wanted) {
-                cell.wanted = Some(place.wanted);
-                self.step(&mut cell, Input::Wanted(place.wanted));
-            }
+            cell.wanted = place.wanted;
+            self.wish(&mut cell);
             self.tell(cell);
         }
     }

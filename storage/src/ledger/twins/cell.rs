@@ -30,9 +30,11 @@ pub(super) struct Cell {
     pub(super) commit: Lsn,
     /// Own proposals that were not answered, in the log's order.
     pub(super) pending: VecDeque<Pending>,
-    /// The last configuration and wish that were handed on.
+    /// The last configuration that was handed on.
     pub(super) config: Option<Config>,
-    pub(super) wanted: Option<Option<Wanted>>,
+    /// Where the map wants the shard, and where the replica was told it is wanted.
+    pub(super) wanted: Option<Wanted>,
+    pub(super) wished: Option<Wanted>,
     /// The highest entry that any other node was sent.
     pub(super) sent: Lsn,
     /// The first write the log did not take, and why. Told at the next tick, not at once: the
@@ -73,6 +75,7 @@ impl Cell {
             pending: VecDeque::new(),
             config: None,
             wanted: None,
+            wished: None,
             sent: Lsn(0),
             dam: None,
             standing: Standing::Idle,

@@ -72,6 +72,51 @@ fn a_failed_sync_ends_the_node_and_the_twin_goes_on() {
 }
 
 #[test]
+fn tw9_a_primary_that_takes_nothing_in_hands_over_to_its_twin_and_back_again() {
+    let worlds = [World::new(), World::new()];
+    let low = |world: &World| Options { reserve_bytes: 50_000, ..world.options() };
+    let cluster = Cluster::new(worlds.iter().map(low).collect());
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.pair(shard, 1, 2);
+    assert_eq!(cluster.append(1, &journal, 0, b"both"), Ok(Seq(1)));
+    worlds[0].disk.faults(|faults| faults.capacity = Some(40_000));
+    cluster.until("it is refused", |it| it.at(1).writable().is_err());
+    cluster.until("the twin serves", |it| it.serves(2, shard));
+    assert_eq!(cluster.append(2, &journal, 1, b"on"), Ok(Seq(2)), "TW9");
+    assert_eq!(*cluster.hub.died.lock(), []);
+
+    worlds[0].disk.faults(|faults| faults.capacity = None);
+    cluster.until("it takes in again", |it| it.at(1).writable().is_ok());
+    cluster.want(shard, 1, Some(2));
+    cluster.until("it serves again", |it| it.serves(1, shard));
+    assert_eq!(cluster.append(1, &journal, 2, b"back"), Ok(Seq(3)));
+    cluster.until("both have it", |it| it.bodies(2, &journal).len() == 3);
+}
+
+#[test]
+fn tw9_a_twin_that_could_take_nothing_in_does_not_offer_itself() {
+    let worlds = [World::new(), World::new()];
+    let low = |world: &World| Options { reserve_bytes: 50_000, ..world.options() };
+    let mut cluster = Cluster::new(worlds.iter().map(low).collect());
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.pair(shard, 1, 2);
+    assert_eq!(cluster.append(1, &journal, 0, b"both"), Ok(Seq(1)));
+    cluster.hub.deaf.store(true, Relaxed);
+    worlds[1].disk.faults(|faults| faults.capacity = Some(40_000));
+    cluster.until("it is refused", |it| it.at(2).writable().is_err());
+    (0..600).for_each(|_| cluster.pump());
+    cluster.stop(1);
+    cluster.hub.deaf.store(false, Relaxed);
+    (0..600).for_each(|_| cluster.pump());
+    assert_eq!(cluster.config(shard).primary, node(1), "TW9");
+    worlds[1].disk.faults(|faults| faults.capacity = None);
+    cluster.until("the twin serves", |it| it.serves(2, shard));
+    assert_eq!(cluster.append(2, &journal, 1, b"on"), Ok(Seq(2)));
+}
+
+#[test]
 fn tw7_a_failed_sync_that_nobody_waited_for_ends_the_node_too() {
     let (cluster, worlds) = cluster(1);
     let journal = id("room/1");

@@ -1,0 +1,86 @@
+//! Whether this node could serve at all, and what follows when it could not.
+//!
+//! A primary that refuses every append and goes on beating is worse than a dead one: nobody takes
+//! its place. So after a while of trouble it behaves as if its shards were wanted at their twins;
+//! that is a planned handoff, with everything that keeps one safe. A node that is in trouble itself
+//! is silent to its primary (TW6) and so never the twin that a shard is handed to.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use parking_lot::Mutex;
+use protocol::cluster::{Cas, Wanted};
+
+use super::{Host, cell::Cell};
+use crate::twin::Input;
+
+/// Trouble that lasts no longer is borne, in milliseconds.
+pub(super) const PATIENCE: u64 = 2_000;
+
+/// Whether what this node lacks has lasted.
+#[derive(Default)]
+pub(super) struct Fitness {
+    since: Mutex<Option<u64>>,
+    unfit: AtomicBool,
+}
+
+impl Fitness {
+    /// Takes note of how it is now; to be called often.
+    pub(super) fn look(&self, now: u64, well: bool) {
+        let since = &mut *self.since.lock();
+        *since = if well { None } else { since.or(Some(now)) };
+        let lasts = since.is_some_and(|since| now.saturating_sub(since) > PATIENCE);
+        if lasts != self.unfit.swap(lasts, Relaxed) {
+            tracing::warn!(unfit = lasts, "whether this node gives way to others has changed");
+        }
+    }
+
+    fn is_unfit(&self) -> bool {
+        self.unfit.load(Relaxed)
+    }
+}
+
+impl Host {
+    /// Tells the replica where its shard is wanted: where the map says, or at the twin while this
+    /// node gives way (TW9).
+    pub(super) fn wish(self: &Arc<Self>, cell: &mut Cell) {
+        let mine = cell.config.filter(|config| config.primary == self.me);
+        let twin = mine.and_then(|config| config.twin).filter(|_| self.fitness.is_unfit());
+        let flight = twin.map(|twin| Wanted { primary: twin, twin: Some(self.me) });
+        let wished = flight.or(cell.wanted);
+        if cell.wished != wished {
+            cell.wished = wished;
+            self.step(cell, Input::Wanted(wished));
+        }
+    }
+
+    /// Whether a proposal would make this node serve what it could not (TW9).
+    pub(super) fn offers_in_vain(&self, cell: &Cell, cas: &Cas) -> bool {
+        let takes_over = cell.config.is_some_and(|config| config.primary != self.me);
+        takes_over && cas.primary == self.me && self.fitness.is_unfit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tw9_only_trouble_that_lasts_counts() {
+        let fitness = Fitness::default();
+        for (now, well, unfit) in [
+            (0, false, false),
+            (PATIENCE, false, false),
+            (PATIENCE + 1, true, false),
+            (PATIENCE + 2, false, false),
+            (2 * PATIENCE + 2, false, false),
+            (2 * PATIENCE + 3, false, true),
+            (2 * PATIENCE + 4, true, false),
+        ] {
+            fitness.look(now, well);
+            assert_eq!(fitness.is_unfit(), unfit, "TW9, after {now} ms");
+        }
+    }
+}
