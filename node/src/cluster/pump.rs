@@ -8,12 +8,13 @@
 //!   bear.
 //! - **B2** Of each shard the newest standing and the newest proposal is kept, in any case one.
 //! - **B3** No return to a shard goes unnoticed, however quick: each departure is counted at once.
+//! - **B4** A copy that fails is begun again later each time, and a person hears of it: what keeps
+//!   it from succeeding, a damaged entry over there, say, will not go away by haste.
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use protocol::{
     cluster::{Cas, Change, Epoch, NodeKey},
-    frame::Fault,
     key::SHARDS,
     peer::{Class, PeerAnswer, PeerNo, PeerRequest},
     twin::{TwinBatch, TwinFrame},
@@ -46,6 +47,12 @@ const PIECE: usize = 2 * 1024 * 1024;
 const FRAME: usize = 64;
 /// State copied to this node at a time.
 const COPIES: usize = 4;
+/// After so long a copy that failed is begun again,
+const AGAIN: Duration = Duration::from_millis(100);
+/// twice as long after each further time, and at most this long.
+const AGAIN_MAX: Duration = Duration::from_secs(10);
+/// A person hears of a copy that failed so often in a row.
+const TRIES: u32 = 5;
 /// How long one page of state may take.
 const PAGE: Duration = Duration::from_secs(20);
 
@@ -64,10 +71,30 @@ pub struct Pump {
     cases: Tray<u16, Cas>,
     standings: Tray<u16, Standing>,
     pulls: Tray<u16, NodeKey>,
+    tries: Tries,
     lost: AtomicU64,
     alarms: AtomicU64,
     fatal: watch::Sender<Option<String>>,
     reigns: Vec<AtomicU64>,
+}
+
+/// How often in a row each shard's copy failed.
+#[derive(Default)]
+struct Tries(Mutex<BTreeMap<u16, u32>>);
+
+impl Tries {
+    /// Once more; says how often by now, and after how long it may be begun again (B4).
+    fn failed(&self, shard: u16) -> (u32, Duration) {
+        let mut all = self.0.lock();
+        let tries = all.entry(shard).or_default();
+        *tries = tries.saturating_add(1);
+        let pause = AGAIN * 2_u32.pow((*tries - 1).min(20));
+        (*tries, pause.min(AGAIN_MAX))
+    }
+
+    fn succeeded(&self, shard: u16) {
+        self.0.lock().remove(&shard);
+    }
 }
 
 /// What waits, and who empties it.
@@ -168,6 +195,7 @@ impl Pump {
             cases: Tray::new(),
             standings: Tray::new(),
             pulls: Tray::new(),
+            tries: Tries::default(),
             lost: AtomicU64::new(0),
             alarms: AtomicU64::new(0),
             fatal: watch::Sender::new(None),
@@ -248,11 +276,20 @@ impl Pump {
                 let Ok(place) = places.clone().acquire_owned().await else { return };
                 let (me, ledger) = (self.clone(), ledger.clone());
                 tokio::spawn(async move {
-                    if let Err(why) = me.copy_state(&ledger, shard, from).await {
-                        tracing::warn!(shard, %from, why, "a copy was broken off; it is begun anew");
-                        ledger.copy_failed(shard);
-                    }
+                    let copied = me.copy_state(&ledger, shard, from).await;
                     drop(place);
+                    match copied {
+                        Ok(()) => me.tries.succeeded(shard),
+                        Err(why) => {
+                            tracing::warn!(shard, %from, why, "a copy was broken off");
+                            let (tries, pause) = me.tries.failed(shard);
+                            if tries == TRIES {
+                                me.alarm(shard, Alarm::Uncopied { from, tries });
+                            }
+                            tokio::time::sleep(pause).await;
+                            ledger.copy_failed(shard); // from here on it is asked for again
+                        }
+                    }
                 });
             }
         }
@@ -266,10 +303,6 @@ impl Pump {
             let (base, page, next) = match answer {
                 Ok(PeerAnswer::State { base, page, next }) => (base, page, next),
                 Ok(other) => return Err(format!("an answer to something else: {other:?}")),
-                Err(PeerNo::Faulted(Fault::Busy)) => {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    return Err("the other node is busy".into());
-                }
                 Err(no) => return Err(format!("{no:?}")),
             };
             let (ledger, last) = (ledger.clone(), next.is_none());
@@ -288,4 +321,20 @@ impl Pump {
 /// A change that holds cases.
 pub fn change(cases: Vec<Cas>) -> Change {
     Change::Cas { cases }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b4_a_copy_that_fails_is_begun_later_each_time() {
+        let tries = Tries::default();
+        let pauses: Vec<u128> = (0..40).map(|_| tries.failed(7).1.as_millis()).collect();
+        assert_eq!(pauses[..5], [100, 200, 400, 800, 1600], "B4");
+        assert_eq!(pauses[7..], [10_000; 33], "B4: bounded");
+        assert_eq!(tries.failed(8), (1, AGAIN), "another shard is another matter");
+        tries.succeeded(7);
+        assert_eq!(tries.failed(7), (1, AGAIN));
+    }
 }

@@ -19,8 +19,8 @@
 //!   or why it was not kept, when no other node was sent it.
 //! - **TW5** The log is released only up to the lowest record that a restart would need: an entry
 //!   the engine does not hold, or a fence it does not hold ([`floor`]).
-//! - **TW6** A copy whose disk keeps nothing answers its primary nothing: it is better thought dead
-//!   than waited for. What it serves itself goes on without the disk as long as it can.
+//! - **TW6** A copy whose disk keeps nothing, or that cannot apply what is committed, answers its
+//!   primary nothing: it is better thought dead than waited for, or than relied on. What it serves itself goes on without the disk as long as it can.
 //! - **TW7** A failed sync ends the process, also one that nobody waited for (rule R1): a primary
 //!   that can keep nothing must not go on beating.
 //! - **TW8** The permission to read is taken back before anything leaves that somebody else may
@@ -383,6 +383,7 @@ impl Host {
                 self.give_up(&mut cell, ticket, &fault);
             }
             self.wish(&mut cell);
+            self.complain(&mut cell);
             self.step(&mut cell, Input::Tick);
             self.tell(cell);
         }
@@ -407,7 +408,7 @@ impl Host {
                 Err(StorageFault::Busy { .. }) => !carries,
                 Err(_) => false,
             };
-            if !taken || self.ill.load(Relaxed) {
+            if !taken || self.ill.load(Relaxed) || self.is_stuck(&self.lock(shard)) {
                 return; // TW6
             }
         }

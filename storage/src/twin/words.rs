@@ -172,4 +172,16 @@ pub enum Alarm {
         /// The last entry that is left.
         last: Lsn,
     },
+    /// This committed entry cannot be applied here, so this copy could not serve.
+    Unapplied {
+        /// Which.
+        at: At,
+    },
+    /// The whole state is needed from another node, and again and again cannot be copied.
+    Uncopied {
+        /// From there.
+        from: NodeKey,
+        /// Tries in a row.
+        tries: u32,
+    },
 }

@@ -48,10 +48,19 @@ pub(super) struct Cell {
     pub(super) telling: bool,
     /// A copied state is being put in the place of the log; no configuration is handed on.
     pub(super) installing: bool,
-    /// Why the next committed entry cannot be applied.
-    stuck: Option<StorageFault>,
+    /// Why the next committed entry cannot be applied, and since when.
+    pub(super) stuck: Option<Stuck>,
     /// Room for the replica's words.
     pub(super) out: Vec<Output>,
+}
+
+/// A committed entry cannot be applied.
+pub(super) struct Stuck {
+    pub(super) at: At,
+    pub(super) since: u64,
+    /// A person was told.
+    pub(super) told: bool,
+    why: StorageFault,
 }
 
 /// One own proposal.
@@ -134,15 +143,22 @@ impl Host {
             if let Some(pending) = own.then(|| cell.pending.pop_front()).flatten() {
                 self.apply_own(cell, origin, pending);
             } else if let Err(fault) = self.apply_other(origin, &entry) {
-                if cell.stuck.as_ref() != Some(&fault) {
-                    tracing::error!(shard = cell.shard, at = ?entry.at, %fault,
-                        "a committed entry cannot be applied");
-                }
-                cell.stuck = Some(fault); // tried again with every step
-                return;
+                self.cannot_apply(cell, entry.at, fault);
+                return; // tried again with every step
             }
             cell.stuck = None;
             cell.tail.advance();
+        }
+    }
+
+    fn cannot_apply(&self, cell: &mut Cell, at: At, why: StorageFault) {
+        if cell.stuck.as_ref().is_none_or(|stuck| stuck.why != why) {
+            tracing::error!(shard = cell.shard, ?at, fault = %why,
+                "a committed entry cannot be applied");
+        }
+        match &mut cell.stuck {
+            Some(stuck) => stuck.why = why,
+            None => cell.stuck = Some(Stuck { at, since: self.world.now(), told: false, why }),
         }
     }
 

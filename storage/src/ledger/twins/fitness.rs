@@ -4,6 +4,9 @@
 //! its place. So after a while of trouble it behaves as if its shards were wanted at their twins;
 //! that is a planned handoff, with everything that keeps one safe. A node that is in trouble itself
 //! is silent to its primary (TW6) and so never the twin that a shard is handed to.
+//!
+//! The same holds for a single shard when what is committed cannot be applied: an entry that the
+//! engine has and that is damaged, say. It could be kept, but never served.
 
 use std::sync::{
     Arc,
@@ -14,7 +17,7 @@ use parking_lot::Mutex;
 use protocol::cluster::{Cas, Wanted};
 
 use super::{Host, cell::Cell};
-use crate::twin::Input;
+use crate::twin::{Alarm, Input};
 
 /// Trouble that lasts no longer is borne, in milliseconds.
 pub(super) const PATIENCE: u64 = 2_000;
@@ -47,7 +50,7 @@ impl Host {
     /// node gives way (TW9).
     pub(super) fn wish(self: &Arc<Self>, cell: &mut Cell) {
         let mine = cell.config.filter(|config| config.primary == self.me);
-        let twin = mine.and_then(|config| config.twin).filter(|_| self.fitness.is_unfit());
+        let twin = mine.and_then(|config| config.twin).filter(|_| self.gives_way(cell));
         let flight = twin.map(|twin| Wanted { primary: twin, twin: Some(self.me) });
         let wished = flight.or(cell.wanted);
         if cell.wished != wished {
@@ -59,7 +62,28 @@ impl Host {
     /// Whether a proposal would make this node serve what it could not (TW9).
     pub(super) fn offers_in_vain(&self, cell: &Cell, cas: &Cas) -> bool {
         let takes_over = cell.config.is_some_and(|config| config.primary != self.me);
-        takes_over && cas.primary == self.me && self.fitness.is_unfit()
+        takes_over && cas.primary == self.me && self.gives_way(cell)
+    }
+
+    fn gives_way(&self, cell: &Cell) -> bool {
+        self.fitness.is_unfit() || self.is_stuck(cell)
+    }
+
+    /// Whether what is committed could not be applied for longer than is borne.
+    pub(super) fn is_stuck(&self, cell: &Cell) -> bool {
+        let now = self.world.now();
+        cell.stuck.as_ref().is_some_and(|stuck| now.saturating_sub(stuck.since) > PATIENCE)
+    }
+
+    /// Tells a person, once, of a shard that is stuck.
+    pub(super) fn complain(&self, cell: &mut Cell) {
+        if !self.is_stuck(cell) {
+            return;
+        }
+        if let Some(stuck) = cell.stuck.as_mut().filter(|stuck| !stuck.told) {
+            stuck.told = true;
+            self.world.alarm(cell.shard, Alarm::Unapplied { at: stuck.at });
+        }
     }
 }
 

@@ -117,6 +117,37 @@ fn tw9_a_twin_that_could_take_nothing_in_does_not_offer_itself() {
 }
 
 #[test]
+fn tw6_a_twin_that_cannot_apply_is_replaced_and_does_not_offer_itself() {
+    let (mut cluster, worlds) = cluster(2);
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.pair(shard, 1, 2);
+    assert_eq!(cluster.append(1, &journal, 0, b"both"), Ok(Seq(1)));
+    cluster.until("the twin has it", |it| it.bodies(2, &journal).len() == 1);
+    cluster.until("its engine has it", |it| it.at(2).stats().unapplied_bytes == 0);
+    // It starts anew with a head that is damaged: what comes next is kept, and leads to nothing.
+    cluster.stop(2);
+    assert!(worlds[1].store.flip(b"h", 3));
+    cluster.start(2);
+    assert_eq!(cluster.append(1, &journal, 1, b"more"), Ok(Seq(2)));
+    assert_eq!(cluster.config(shard).twin, Some(node(2)), "it keeps what it is sent");
+    cluster.hub.deaf.store(true, Relaxed);
+    let stuck = |it: &Cluster| {
+        it.hub.alarms.lock().iter().any(|alarm| matches!(alarm, Alarm::Unapplied { .. }))
+    };
+    cluster.until("a person hears of it", stuck);
+    cluster.stop(1);
+    (0..400).for_each(|_| cluster.pump());
+    cluster.hub.deaf.store(false, Relaxed);
+    (0..400).for_each(|_| cluster.pump());
+    assert_eq!(cluster.config(shard).primary, node(1), "TW9: it could not serve");
+    cluster.start(1);
+    cluster.until("it was replaced", |it| it.config(shard).twin.is_none() && it.serves(1, shard));
+    assert_eq!(cluster.append(1, &journal, 2, b"alone"), Ok(Seq(3)), "TW6");
+    assert_eq!(cluster.hub.alarms.lock().len(), 1, "once");
+}
+
+#[test]
 fn tw7_a_failed_sync_that_nobody_waited_for_ends_the_node_too() {
     let (cluster, worlds) = cluster(1);
     let journal = id("room/1");
