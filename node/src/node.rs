@@ -23,12 +23,12 @@ use std::{
     path::{Path, PathBuf},
     str::FromStr,
     sync::{Arc, OnceLock, atomic::AtomicUsize},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use storage::{
     fault::StorageFault,
     files::Files,
-    ledger::{Engine, Options as LedgerOptions},
+    ledger::{Engine, Ledger, Options as LedgerOptions},
 };
 use tokio::{
     net::TcpListener,
@@ -59,6 +59,8 @@ mod wiring;
 
 /// How often idle actors are put to sleep and quiet addresses forgotten.
 const SWEEP: Duration = Duration::from_secs(10);
+/// How long shards get to go to their twins when the node stops.
+const HANDOVER: Duration = Duration::from_secs(2);
 /// How long sockets get to say goodbye when the node stops.
 const GRACE: Duration = Duration::from_secs(3);
 /// Password checks at a time: each takes a core and 19 MiB.
@@ -162,6 +164,7 @@ impl Node {
     /// Says goodbye to every socket, ends the actors, and closes the journals.
     pub async fn stop(self) {
         let Self { gate, member, holder, stop, tasks, media, .. } = self;
+        give_way(&holder.ledger).await;
         // Nobody listening any more is as good as told.
         let _ = stop.send(true);
         for task in tasks {
@@ -184,6 +187,21 @@ impl Node {
         });
         drop(closed.await);
     }
+}
+
+/// Lets the twins serve before anybody has to notice that this node is gone. What did not go in
+/// time is taken over as from a node that died.
+async fn give_way(ledger: &Ledger) {
+    let since = Instant::now();
+    ledger.leave();
+    let gone = async {
+        while ledger.gives_way() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let all = tokio::time::timeout(HANDOVER, gone).await.is_ok();
+    let (left, ms) = (ledger.gives_way(), since.elapsed().as_millis() as u64);
+    tracing::info!(all, left, ms, "what was served here goes to the twins");
 }
 
 /// What a node stands on.

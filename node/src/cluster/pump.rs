@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use protocol::{
     cluster::{Cas, Change, Epoch, NodeKey},
     key::SHARDS,
-    peer::{Class, PeerAnswer, PeerNo, PeerRequest},
+    peer::{Class, PeerAnswer, PeerRequest},
     twin::{TwinBatch, TwinFrame},
 };
 use std::{

@@ -5,6 +5,8 @@
 //! that is a planned handoff, with everything that keeps one safe. A node that is in trouble itself
 //! is silent to its primary (TW6) and so never the twin that a shard is handed to.
 //!
+//! A node that is about to stop gives way likewise: nobody has to find out that it is gone.
+//!
 //! The same holds for a single shard when what is committed cannot be applied: an entry that the
 //! engine has and that is damaged, say. It could be kept, but never served.
 
@@ -17,7 +19,10 @@ use parking_lot::Mutex;
 use protocol::cluster::{Cas, Wanted};
 
 use super::{Host, cell::Cell};
-use crate::twin::{Alarm, Input};
+use crate::{
+    ledger::Ledger,
+    twin::{Alarm, Input},
+};
 
 /// Trouble that lasts no longer is borne, in milliseconds.
 pub(super) const PATIENCE: u64 = 2_000;
@@ -27,6 +32,8 @@ pub(super) const PATIENCE: u64 = 2_000;
 pub(super) struct Fitness {
     since: Mutex<Option<u64>>,
     unfit: AtomicBool,
+    /// It is about to stop.
+    leaves: AtomicBool,
 }
 
 impl Fitness {
@@ -41,7 +48,20 @@ impl Fitness {
     }
 
     fn is_unfit(&self) -> bool {
-        self.unfit.load(Relaxed)
+        self.unfit.load(Relaxed) || self.leaves.load(Relaxed)
+    }
+}
+
+impl Ledger {
+    /// From now on this node gives way: what it serves goes to the twins, as soon as each has
+    /// everything. Says no more and does not wait; [`Ledger::gives_way`] tells when it is done.
+    pub fn leave(&self) {
+        self.with_twins(|host| host.fitness.leaves.store(true, Relaxed));
+    }
+
+    /// Shards that are still served here and have a twin that could serve them.
+    pub fn gives_way(&self) -> usize {
+        self.shards().iter().filter(|it| it.serves && it.lag.is_some()).count()
     }
 }
 
