@@ -91,7 +91,7 @@ fn v1_v2_three_healthy_nodes_may_lose_any_one() {
 fn two_nodes_without_a_witness_cannot_lose_either() {
     let (map, seen) = cluster(2);
     let picture = overview(&map, &seen);
-    assert_eq!(kinds(&picture), ["NoSpareVoter"]);
+    assert_eq!(kinds(&picture), ["NoFailover"]);
     let one = &picture.what_if[0];
     assert!(!one.quorum && one.heirs.is_empty());
     assert_eq!(one.stalls.len(), usize::from(SHARDS), "the rest cannot go on alone either");
