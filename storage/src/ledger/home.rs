@@ -1,7 +1,9 @@
 //! The directory of a ledger: which version wrote it, and for which engine.
 //!
 //! The format file is written before anything else and never changed by the same version, so a
-//! directory with data and without one is not ours.
+//! directory with data and without one is not ours. A second file says that there has been a log:
+//! a directory that has it and neither log nor engine is one that lost everything, not a new one.
+//! A node must not start on it under its old name: others count on what it acknowledged.
 
 use std::{
     fs::{self, File},
@@ -77,6 +79,27 @@ fn write_format(dir: &Path, engine: &str, format: u32) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(draft, dir.join("format"))?;
     File::open(dir)?.sync_all()
+}
+
+const HELD: &str = "held";
+
+/// Whether a log was ever begun in this directory.
+pub(super) fn has_held(dir: &Path) -> bool {
+    dir.join(HELD).exists()
+}
+
+/// From now on this directory is never a new one again.
+pub(super) fn hold(dir: &Path) -> Result<(), StorageFault> {
+    if has_held(dir) {
+        return Ok(());
+    }
+    let write = || {
+        let mut file = File::create(dir.join(HELD))?;
+        file.write_all(b"This folder has held journals. Without its log it is not a new one.\n")?;
+        file.sync_all()?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(|error| StorageFault::disk("say that there are journals", &error))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //!                                         ├─ none, log has record 1 ──────► replay the whole log
 //!                                         └─ lost (damaged, gone, behind) ─► a source, then the log
 //! ```
+//!
+//! No log and no engine at all is a new directory, unless it has held a log before.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -77,7 +79,8 @@ pub(super) fn open(options: &Options, twinned: bool) -> Result<Opened, StorageFa
     };
     let segments = survey(&*disk)?;
     let aside = aside(options, &disk)?;
-    let (store, from) = open_engine(options, &segments, &*aside)?;
+    let is_new = segments.is_empty() && (in_memory || !home::has_held(&options.dir));
+    let (store, from) = open_engine(options, &segments, is_new, &*aside)?;
     let shards = if twinned { shards(&*store)? } else { Vec::new() };
 
     let trouble = Trouble { unapplied_max: options.unapplied_bytes_max, ..Trouble::default() };
@@ -101,6 +104,9 @@ pub(super) fn open(options: &Options, twinned: bool) -> Result<Opened, StorageFa
     let mut replay = Replay { core, shards, last: from, age: 0 };
     let found = &mut |record: Record<'_>, place| replay.take(&record, place);
     let wal = Wal::open(disk, layout, queue, bytes, from, found)?;
+    if !in_memory && !read_only {
+        home::hold(&options.dir)?;
+    }
     let Replay { core, shards, last, age } = replay;
     if from.is_none() && !segments.is_empty() && !shards.iter().all(Found::is_whole) {
         // The engine began anew, and a copy that was fetched into the old one is in no log.
@@ -146,9 +152,10 @@ fn shards(store: &dyn Store) -> Result<Vec<Found>, StorageFault> {
 fn open_engine(
     options: &Options,
     segments: &[u64],
+    is_new: bool,
     aside: &dyn Disk,
 ) -> Result<(Arc<dyn Store>, Option<Place>), StorageFault> {
-    let first = segments.first().copied().unwrap_or(1);
+    let first = segments.first().copied().unwrap_or(0);
     let dir = options.dir.join(options.engine.to_string());
     let believed = doubt::check(aside, &options.engine.to_string());
     let opened = believed.and_then(|()| make_engine(options, &dir));
@@ -160,7 +167,8 @@ fn open_engine(
             Ok(Some(Some(place))) => {
                 format!("it ends at record {}, and the log does not reach it", place.number)
             }
-            Ok(None) if first == 1 => return Ok((opened?, None)),
+            Ok(None) if is_new || segments.first() == Some(&1) => return Ok((opened?, None)),
+            Ok(None) if segments.is_empty() => "it is gone, and so is the log".into(),
             Ok(None) => "it is empty".into(),
             Ok(Some(None)) => "its checkpoint is damaged".into(),
             Err(fault) => fault.to_string(),

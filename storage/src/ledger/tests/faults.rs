@@ -116,6 +116,29 @@ fn f4_an_engine_whose_sync_failed_is_put_aside_and_filled_anew() {
 }
 
 #[test]
+fn a_folder_that_lost_log_and_engine_is_not_a_new_one() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options =
+        || Options { segment_bytes: 256 * 1024, reserve_bytes: 0, ..Options::new(dir.path()) };
+    let lose = || {
+        for name in ["wal", "sled"] {
+            std::fs::remove_dir_all(dir.path().join(name)).expect("it is there");
+        }
+    };
+    // A first start that came no further than the format is as good as none.
+    home::check_format(dir.path(), "sled", false).expect("written");
+    let ledger = Ledger::open(options()).expect("it is new");
+    append(&ledger, &id("room/1"), 0, b"x").wait().expect("kept");
+    ledger.close();
+    lose();
+    for _ in 0..2 {
+        let lost = Ledger::open(options()).err();
+        assert!(matches!(lost, Some(StorageFault::EngineLost { first: 0, .. })), "{lost:?}");
+        assert!(lost.is_some_and(|it| it.to_string().contains("so is the log")), "in words");
+    }
+}
+
+#[test]
 fn g3_a_flipped_bit_in_the_engine_is_named_and_never_served() {
     for seed in 0..100 {
         let world = World::new();
