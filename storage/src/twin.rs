@@ -32,7 +32,8 @@
 //!   acknowledged survives its restart.
 //!
 //! `log` and `disk` know what is kept, `follower` and `primary` are the two sides, `promise` the
-//! rule between them about time, `change` the way from one epoch to the next.
+//! rule between them about time, `change` the way from one epoch to the next, `pace` when a copy is
+//! too slow to be waited for.
 
 mod change;
 mod check;
@@ -40,6 +41,7 @@ mod disk;
 mod follower;
 mod log;
 mod mutant;
+mod pace;
 mod peer;
 mod primary;
 mod promise;
@@ -93,6 +95,8 @@ pub struct Replica {
     rest_until: u64,
     /// No learner is taken into the ackset before this moment.
     joint_after: u64,
+    /// Was dropped for its slowness, and is not taken in again before this moment (R7).
+    shunned: Option<(NodeKey, u64)>,
     /// Nothing is handed over before this moment.
     hand_after: u64,
     solo_since: Option<u64>,
@@ -138,6 +142,7 @@ impl Replica {
             asked: None,
             rest_until: 0,
             joint_after: 0,
+            shunned: None,
             hand_after: 0,
             solo_since: None,
             standing: Standing::Idle,

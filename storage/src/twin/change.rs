@@ -201,7 +201,11 @@ impl Replica {
         if remains != twin {
             return Wish::Twin(None);
         }
-        if let Some(node) = target.filter(|_| primary.ready && self.now >= self.joint_after) {
+        let waits = |node: NodeKey| {
+            let shunned = self.shunned.is_some_and(|(it, until)| it == node && self.now < until);
+            self.now < self.joint_after || shunned
+        };
+        if let Some(node) = target.filter(|node| primary.ready && !waits(*node)) {
             let last = self.log.last().lsn;
             let near = primary.peers.get(&node).is_some_and(|peer| {
                 peer.synced && self.log.between(peer.matched, last) <= self.settings.batch_max_bytes
@@ -247,6 +251,12 @@ impl Replica {
                 // Before the proposal leaves, its twin is in the ackset, and stays there (I5).
                 if let Some(joint) = primary.joint.as_mut().filter(|it| Some(it.node) == twin) {
                     joint.proposed = true;
+                }
+                let dropped = primary.config.twin.filter(|it| Some(*it) != twin);
+                if let Some(slow) = dropped.and_then(|it| primary.peers.get(&it))
+                    && slow.pace.is_slow
+                {
+                    self.shunned = Some((slow.node, now + self.settings.slow_again));
                 }
                 self.ask(me, twin, out);
             }

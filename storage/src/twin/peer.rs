@@ -5,7 +5,7 @@
 //! what was acknowledged. Whatever is lost on the way shows as silence or as a hint, and both lead
 //! back to asking.
 
-use super::{Output, Settings, log::Log};
+use super::{Output, Settings, log::Log, pace::Pace};
 use protocol::{
     cluster::{Epoch, Lsn, NodeKey},
     twin::{At, TwinFrame},
@@ -33,6 +33,7 @@ pub(super) struct Peer {
     pub(super) copy: Option<Copying>,
     /// The last hint that was followed, to where, and when.
     answered: Option<(At, u64)>,
+    pub(super) pace: Pace,
 }
 
 /// It copies the whole state.
@@ -70,6 +71,7 @@ impl Peer {
             lease: 0,
             copy: None,
             answered: None,
+            pace: Pace::default(),
         }
     }
 
@@ -77,10 +79,12 @@ impl Peer {
         (self.heard, self.down) = (now, false);
     }
 
-    /// Silent for too long, or slow for far too long (R7): it answers, but comes no closer.
+    /// Silent for too long, or too slow for too long (R7): it answers, but comes no closer, or
+    /// closer each time far too late.
     pub(super) fn is_suspect(&self, now: u64, settings: &Settings) -> bool {
         let behind = !self.synced || self.sent > self.matched;
         self.down
+            || self.pace.is_slow
             || now.saturating_sub(self.heard) > settings.suspect_twin
             || (behind && now.saturating_sub(self.progress) > settings.stall_twin)
     }
@@ -90,6 +94,7 @@ impl Peer {
         let since = |after: u64| (now + 2 * settings.beat).saturating_sub(after);
         self.heard = self.heard.max(since(settings.suspect_twin));
         self.progress = self.progress.max(since(settings.stall_twin));
+        self.pace.spare();
     }
 
     /// The first position that is still needed for it.
@@ -131,7 +136,11 @@ impl Peer {
             if self.sent == self.matched {
                 (self.tried, self.progress) = (voice.now.max(1), voice.now);
             }
+            let before = voice.log.between(self.matched, self.sent);
             self.sent = self.append(voice, voice.settings.batch_max_bytes, out);
+            if before <= voice.settings.batch_max_bytes / 4 {
+                self.pace.sent(self.sent, voice.now);
+            }
         }
     }
 
@@ -151,6 +160,7 @@ impl Peer {
         if durable > self.matched {
             self.matched = durable;
             (self.tried, self.progress) = (voice.now.max(1), voice.now);
+            self.pace.acknowledged(durable, voice.now, voice.settings);
         }
         if !self.synced {
             // Whatever was under way may be lost: go on behind what is certain.
@@ -174,6 +184,7 @@ impl Peer {
 
     /// It does not hold what an append followed on; `hint` is the last it may share.
     pub(super) fn mismatched(&mut self, voice: Voice<'_>, hint: At, out: &mut Vec<Output>) {
+        self.pace.lose_count();
         let soon = |since: u64| voice.now < since + voice.settings.resend;
         match voice.log.floor(hint) {
             Some(point) => {

@@ -16,6 +16,10 @@ pub struct Settings {
     pub suspect_twin: u64,
     /// A twin that answers but comes no closer for this long is dropped, too (rule R7).
     pub stall_twin: u64,
+    /// A twin that acknowledges far more slowly than usual for this long is dropped as well (R7),
+    pub slow_twin: u64,
+    /// and is not taken in again before this long has passed.
+    pub slow_again: u64,
     /// A twin takes over from a primary that was silent this long. Longer than `suspect_twin`:
     /// when only the link is cut, the primary should win.
     pub suspect_primary: u64,
@@ -60,6 +64,8 @@ impl Settings {
             beat,
             suspect_twin: silence,
             stall_twin: 5_000,
+            slow_twin: 3_000,
+            slow_again: 20_000,
             suspect_primary: silence + 2 * beat,
             resend: 2 * beat + beat / 2,
             cas_again: silence.clamp(200, 1_000),

@@ -142,7 +142,11 @@ impl Weather {
             }
             Kind::Reset if pair => Fault::Reset { a: slot, b: other },
             Kind::Disk => match dice.below(3) {
-                0 => Fault::DiskSlow { slot, delay: ms(dice.below(900)), span },
+                0 => {
+                    // Some are only slow, some far too slow to be waited for.
+                    let most = if dice.one_in(3) { 4000 } else { 900 };
+                    Fault::DiskSlow { slot, delay: ms(dice.below(most)), span }
+                }
                 1 => Fault::DiskFull { slot, span: span / 2 },
                 _ => Fault::DiskEio { slot },
             },

@@ -131,6 +131,32 @@ fn r7_a_twin_whose_disk_hangs_is_dropped_although_it_answers() {
 }
 
 #[test]
+fn r7_a_twin_whose_disk_is_far_too_slow_is_dropped_and_taken_in_again_later() {
+    let mut world = World::served();
+    let busy = |world: &mut World, span: u64| {
+        for _ in 0..span / 50 {
+            drop(world.try_write(1, "x"));
+            world.run(50);
+        }
+    };
+    busy(&mut world, 1_000);
+    world.node(2).sync = 300;
+    busy(&mut world, 15_000);
+    assert_eq!(world.config.twin, Some(key(2)), "slow, not far too slow");
+    world.node(2).sync = 900;
+    busy(&mut world, 2_000);
+    assert_eq!(world.config.twin, Some(key(2)), "not for long");
+    busy(&mut world, 8_000);
+    assert_eq!(world.config.twin, None, "R7");
+    world.want(1, Some(2));
+    busy(&mut world, 8_000);
+    assert_eq!(world.config.twin, None, "R7: not at once");
+    world.node(2).sync = 2;
+    world.until("it is taken in again", |world| twin(world) == Some(key(2)));
+    assert!(world.serves(1));
+}
+
+#[test]
 fn a_shard_is_handed_over_within_moments_and_back() {
     let mut world = World::served();
     world.acked_write(1, "a");

@@ -44,6 +44,8 @@ pub(super) struct Node {
     pub(super) deaf: bool,
     /// Nothing becomes durable.
     pub(super) stuck: bool,
+    /// Milliseconds until something is durable.
+    pub(super) sync: u64,
 }
 
 pub(super) type Router = Box<dyn FnMut(NodeKey, NodeKey, &TwinFrame) -> Fate>;
@@ -101,6 +103,7 @@ impl World {
                 copies: 0,
                 deaf: false,
                 stuck: false,
+                sync: 2,
             };
             world.nodes.insert(number, node);
         }
@@ -226,7 +229,8 @@ impl World {
         for output in out {
             match output {
                 Output::Write { ticket, write } => {
-                    self.node(number).writes.push_back((now + 2, ticket, write));
+                    let node = self.node(number);
+                    node.writes.push_back((now + node.sync, ticket, write));
                 }
                 Output::Send { to, frame } => self.send(key(number), to, frame),
                 Output::Propose(cas) => self.changes.push((now + 3, cas)),
