@@ -254,7 +254,7 @@ impl Replica {
                 }
                 let dropped = primary.config.twin.filter(|it| Some(*it) != twin);
                 if let Some(slow) = dropped.and_then(|it| primary.peers.get(&it))
-                    && slow.pace.is_slow
+                    && slow.pace.is_slow(now)
                 {
                     self.shunned = Some((slow.node, now + self.settings.slow_again));
                 }

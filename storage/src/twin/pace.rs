@@ -28,7 +28,8 @@ pub(super) struct Pace {
     timed: Option<(Lsn, u64)>,
     /// Slow since then, in so many measurements.
     slow: Option<(u64, u32)>,
-    pub(super) is_slow: bool,
+    /// Known to be too slow until then; who is not measured any more is not known to be.
+    until: u64,
 }
 
 impl Pace {
@@ -47,10 +48,18 @@ impl Pace {
             let (since, proofs) = self.slow.unwrap_or((now, 0));
             (since, proofs + 1)
         });
-        self.is_slow = self.slow.is_some_and(|(since, proofs)| {
-            proofs >= PROOFS && now.saturating_sub(since) >= settings.slow_twin
-        });
+        self.until = match self.slow {
+            Some((since, proofs)) if proofs >= PROOFS && now >= since + settings.slow_twin => {
+                now + settings.slow_twin
+            }
+            _ => 0,
+        };
         self.usual = self.usual.saturating_add_signed(took.cmp(&self.usual) as i64);
+    }
+
+    /// Whether it is too slow to be waited for.
+    pub(super) fn is_slow(&self, now: u64) -> bool {
+        now < self.until
     }
 
     /// What is under way says nothing: something of it was lost.
@@ -60,7 +69,7 @@ impl Pace {
 
     /// Nothing counts of what was seen lately: this node itself may have been the slow one.
     pub(super) fn spare(&mut self) {
-        (self.timed, self.slow, self.is_slow) = (None, None, false);
+        (self.timed, self.slow, self.until) = (None, None, 0);
     }
 }
 
@@ -76,7 +85,7 @@ mod tests {
             pace.sent(Lsn(*now + 1), *now + 1);
             *now += took;
             pace.acknowledged(Lsn(*now), *now, &settings);
-            if pace.is_slow {
+            if pace.is_slow(*now) {
                 return Some(*now - start);
             }
         }
@@ -93,6 +102,7 @@ mod tests {
         assert_eq!(measure(&mut pace, &mut now, 2, 1_000), None);
         let after = measure(&mut pace, &mut now, 900, 60_000).expect("slow");
         assert!((3_000..9_000).contains(&after), "R7, after {after} ms");
+        assert!(pace.is_slow(now + 2_999) && !pace.is_slow(now + 3_000), "not known any more");
         pace.spare();
         assert_eq!(measure(&mut pace, &mut now, 2, 1_000), None);
     }

@@ -84,7 +84,7 @@ impl Peer {
     pub(super) fn is_suspect(&self, now: u64, settings: &Settings) -> bool {
         let behind = !self.synced || self.sent > self.matched;
         self.down
-            || self.pace.is_slow
+            || self.pace.is_slow(now)
             || now.saturating_sub(self.heard) > settings.suspect_twin
             || (behind && now.saturating_sub(self.progress) > settings.stall_twin)
     }

@@ -135,7 +135,7 @@ fn r7_a_twin_whose_disk_is_far_too_slow_is_dropped_and_taken_in_again_later() {
     let mut world = World::served();
     let busy = |world: &mut World, span: u64| {
         for _ in 0..span / 50 {
-            drop(world.try_write(1, "x"));
+            let _ = world.try_write(1, "x");
             world.run(50);
         }
     };
