@@ -7,7 +7,7 @@
 //!   node over its shard: it ends without counting as a death.
 
 use parking_lot::Mutex;
-use protocol::{caller::Caller, frame::Fault, id::Seq, key::Key};
+use protocol::{frame::Fault, id::Seq, key::Key};
 use ractor::ActorId;
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use storage::ledger::Ledger;
 use tokio::sync::OnceCell;
 
 use crate::{
-    handle::{Done, Handle, No, Watch},
+    handle::{Asker, Done, Handle, No, Watch},
     keeper::Keeper,
     part::Part,
     shell::{Boot, Shell, World},
@@ -99,11 +99,11 @@ impl<M: Part> Cast<M> {
     }
 
     /// Asks an actor, waking it when it sleeps. A life that dies under the question is followed
-    /// by one more try: every input is harmless the second time.
-    pub async fn ask(self: &Arc<Self>, key: Key, by: Caller, input: M::Input) -> Done {
-        let mut died = false;
+    /// by one more try, under the same request.
+    pub async fn ask(self: &Arc<Self>, key: Key, asker: impl Into<Asker>, input: M::Input) -> Done {
+        let (asker, mut died) = (asker.into(), false);
         for _ in 0..TRIES {
-            match self.wake(key).await?.ask(by, input.clone()).await {
+            match self.wake(key).await?.ask(asker, input.clone()).await {
                 Err(No::Asleep) => {}
                 Err(No::Faulted(Fault::Restarted)) if !died => died = true,
                 answer => return answer,

@@ -8,8 +8,9 @@
 use protocol::{
     caller::Caller,
     frame::{Fault, Refusal},
-    id::Seq,
+    id::{RequestId, Seq},
     limits,
+    request::Request,
 };
 use ractor::ActorRef;
 use std::sync::{
@@ -41,6 +42,32 @@ pub const ODD: No = No::Faulted(Fault::Restarted);
 /// Says that something was done, and up to where it is durable.
 pub type Done = Result<Seq, No>;
 
+/// Who asks, and under which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    /// Who.
+    pub by: Caller,
+    /// The same on every try; without one, an ask that comes once more is another ask.
+    pub request: Option<RequestId>,
+}
+
+impl Asker {
+    /// Somebody who asks the same under the same request until there is an answer.
+    pub const fn under(by: Caller, request: RequestId) -> Self {
+        Self { by, request: Some(request) }
+    }
+
+    pub(crate) fn request(&self) -> Option<Request> {
+        self.request.map(|id| Request { session: self.by.session, id })
+    }
+}
+
+impl From<Caller> for Asker {
+    fn from(by: Caller) -> Self {
+        Self { by, request: None }
+    }
+}
+
 /// One browser's interest in one actor.
 #[derive(Debug, Clone)]
 pub struct Watch {
@@ -55,7 +82,7 @@ pub struct Watch {
 /// What lies in a mailbox.
 pub(crate) enum Mail<M: Part> {
     /// Decide this.
-    Ask { by: Caller, input: M::Input, reply: oneshot::Sender<Done>, place: Place },
+    Ask { asker: Asker, input: M::Input, reply: oneshot::Sender<Done>, place: Place },
     /// Answer this.
     Query { query: M::Query, reply: oneshot::Sender<Result<M::Answer, No>>, place: Place },
     /// Show the view and tell what follows.
@@ -96,10 +123,10 @@ impl<M: Part> Handle<M> {
         Arc::new(Semaphore::new(limits::MAILBOX))
     }
 
-    pub(crate) async fn ask(&self, by: Caller, input: M::Input) -> Done {
+    pub(crate) async fn ask(&self, asker: Asker, input: M::Input) -> Done {
         let place = self.place()?;
         let (reply, answer) = oneshot::channel();
-        self.post(Mail::Ask { by, input, reply, place })?;
+        self.post(Mail::Ask { asker, input, reply, place })?;
         answer.await.unwrap_or(Err(No::Faulted(Fault::Restarted))) // H2
     }
 

@@ -13,18 +13,21 @@
 //! # Invariants
 //! - **HO1** An ask is carried to at most one other node; there it is served or refused.
 //! - **HO2** Whoever asks while a shard moves waits, within bounds, and is answered by whom it
-//!   moved to: every ask is harmless the second time.
+//!   moved to.
+//! - **HO3** An ask that is made again, because nobody knows what became of it, is made under the
+//!   same request, and so done once.
 
 use parking_lot::Mutex;
 use protocol::{
     caller::Caller,
     codec,
     frame::Fault,
-    id::{LinkId, SessionId},
+    id::{LinkId, RequestId, SessionId},
     key::Key,
     limits,
     peer::{PeerAnswer, PeerRequest},
     time::Time,
+    version,
 };
 use std::{
     sync::{
@@ -42,7 +45,7 @@ use crate::{
     conversation::{self, Conversation},
     effect::Ask,
     file::File,
-    handle::{Done, No, ODD},
+    handle::{Asker, Done, No, ODD},
     road::{Road, Whose},
     room::{self, Room},
     session::Session,
@@ -94,6 +97,8 @@ pub struct Options {
     pub road: Arc<dyn Road>,
     /// How many actors of each kind stay awake when nobody uses them.
     pub awake_max: usize,
+    /// Chance: tells the asks of this life of the node from those of every other one.
+    pub birth: u64,
 }
 
 /// Every actor, and the casts of those that live on this node.
@@ -117,6 +122,8 @@ pub struct House {
     guests: Guests,
     turns: Semaphore,
     watch_ids: AtomicU64,
+    birth: u64,
+    asks: AtomicU64,
 }
 
 impl House {
@@ -125,7 +132,7 @@ impl House {
     /// # Errors
     /// When a supervisor cannot be started.
     pub async fn open(options: Options) -> Result<Arc<Self>, NoParent> {
-        let Options { ledger, clock, media, road, awake_max } = options;
+        let Options { ledger, clock, media, road, awake_max, birth } = options;
         let (bags, carried): (Vec<_>, Vec<_>) = (0..MESSENGERS).map(|_| mpsc::channel(BAG)).unzip();
         let (cuts, _) = broadcast::channel(CUTS);
         let roof = Roof::new(clock, media, road, bags, cuts);
@@ -143,6 +150,8 @@ impl House {
             guests: Guests::default(),
             turns: Semaphore::new(TURNS),
             watch_ids: AtomicU64::new(1),
+            birth,
+            asks: AtomicU64::new(0),
         });
         drop(house.roof.house.set(Arc::downgrade(&house)));
         for bag in carried {
@@ -180,15 +189,21 @@ impl House {
     }
 
     /// Asks an actor, wherever it lives, waking it when it sleeps. Asked again, within bounds, when
-    /// its node is lost meanwhile: every input is harmless the second time (HO2).
-    pub async fn ask<M: Kind>(self: &Arc<Self>, key: Key, by: Caller, input: M::Input) -> Done {
+    /// its node is lost meanwhile (HO2), and done once (HO3).
+    pub async fn ask<M: Kind>(
+        self: &Arc<Self>,
+        key: Key,
+        asker: impl Into<Asker>,
+        input: M::Input,
+    ) -> Done {
         assert!(M::is(key), "a key of another kind");
+        let asker = self.known(asker.into());
         let mut patience = Patience::new(&self.roof.road);
         loop {
             let tried = match self.roof.road.whose(key.shard()) {
-                Whose::Here => self.ask_here::<M>(key, by, input.clone()).await,
+                Whose::Here => self.ask_here::<M>(key, asker, input.clone()).await,
                 Whose::There { node, .. } => {
-                    let request = PeerRequest::Input { key, by, input: codec::encode(&input) };
+                    let request = asked(key, asker, codec::encode(&input));
                     match self.asked_there(key, node, request).await {
                         Ok(PeerAnswer::Seq(seq)) => Ok(seq),
                         Ok(_) => Err(ODD),
@@ -234,9 +249,20 @@ impl House {
         }
     }
 
-    async fn ask_here<M: Kind>(&self, key: Key, by: Caller, input: M::Input) -> Done {
+    /// Who asks, under a request of its own when there is none (HO3). As long as there is a member
+    /// that could not read one, there is none.
+    fn known(&self, asker: Asker) -> Asker {
+        let made = || {
+            let number = self.asks.fetch_add(1, Ordering::Relaxed);
+            RequestId::from_u128(u128::from(self.birth) << 64 | u128::from(number))
+        };
+        let read = self.roof.road.level() >= version::REQUESTS;
+        Asker { request: read.then(|| asker.request.unwrap_or_else(made)), ..asker }
+    }
+
+    async fn ask_here<M: Kind>(&self, key: Key, asker: Asker, input: M::Input) -> Done {
         let reign = self.roof.reign(key);
-        self.judged(key, reign, M::cast(self).ask(key, by, input).await)
+        self.judged(key, reign, M::cast(self).ask(key, asker, input).await)
     }
 
     async fn query_here<M: Kind>(&self, key: Key, query: M::Query) -> Result<M::Answer, No> {
@@ -328,6 +354,15 @@ impl House {
         self.rooms.stop();
         self.conversations.stop();
         self.files.stop();
+    }
+}
+
+/// An ask in the words between nodes.
+fn asked(key: Key, asker: Asker, input: Vec<u8>) -> PeerRequest {
+    let Asker { by, request } = asker;
+    match request {
+        Some(request) => PeerRequest::Once { key, by, request, input },
+        None => PeerRequest::Input { key, by, input },
     }
 }
 

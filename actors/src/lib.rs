@@ -14,6 +14,7 @@
 //! another, and finds an actor on whatever node it lives, over the [`road`]. No machine imports
 //! another: they share the words of [`effect`].
 
+mod answered;
 pub mod calls;
 pub mod cast;
 pub mod conversation;

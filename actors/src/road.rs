@@ -9,6 +9,7 @@ use protocol::{
     frame::Fault,
     id::Seq,
     peer::{PeerAnswer, PeerNo, PeerRequest},
+    version,
 };
 use std::{pin::Pin, sync::Arc};
 use tokio::sync::watch;
@@ -50,6 +51,12 @@ pub trait Road: Send + Sync + 'static {
 
     /// Ticks whenever [`Self::whose`] or [`Self::readable`] may say something else than before.
     fn moves(&self) -> watch::Receiver<u64>;
+
+    /// The version of the words between nodes that every member speaks: nothing is written or said
+    /// that came later.
+    fn level(&self) -> u16 {
+        version::PEER_WIRE
+    }
 
     /// All other members, reachable or not.
     fn members(&self) -> Vec<u64>;

@@ -13,6 +13,8 @@
 //! - **K5** What rests on no event of its own is answered only while this node surely serves the
 //!   actor's shard, as of the moment the answer leaves.
 //! - **K6** A life that began in an earlier reign of this node over its shard does nothing more.
+//! - **K7** A request that was kept is not decided once more, by this life or another one: it is
+//!   answered as before, as long as it is remembered ([`crate::answered`]).
 
 use bytes::Bytes;
 use protocol::{
@@ -23,6 +25,7 @@ use protocol::{
     key::Key,
     limits,
     machine::{News, Plan},
+    request::Request,
     time::Time,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -31,8 +34,9 @@ use storage::fault::StorageFault;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
+    answered::Answered,
     effect::Effect,
-    handle::{Done, Mail, No, Place, Watch},
+    handle::{Asker, Done, Mail, No, Place, Watch},
     keeper::{Keeper, no_of},
     outbox::{Outbox, Spread},
     part::Part,
@@ -86,6 +90,7 @@ pub(crate) struct Boot {
 pub(crate) struct Running<M: Part> {
     boot: Boot,
     machine: M,
+    answered: Answered,
     folded: Seq,
     kept: Seq,
     snapshot: Seq,
@@ -132,6 +137,7 @@ impl<M: Part> Actor for Shell<M> {
         let mut run = Running {
             boot,
             machine: life.machine,
+            answered: life.answered,
             folded: life.seq,
             kept: life.seq,
             snapshot: life.snapshot,
@@ -151,7 +157,7 @@ impl<M: Part> Actor for Shell<M> {
             return Err(run.end(&No::Away, MOVED.into())); // K6
         }
         match mail {
-            Mail::Ask { by, input, reply, place } => run.ask(&me, &by, input, reply, place)?,
+            Mail::Ask { asker, input, reply, place } => run.ask(&me, asker, input, reply, place),
             Mail::Query { query, reply, place } => {
                 let answer = run.machine.answer(query);
                 run.queue(Plan::empty(), Then::Query(reply, answer), Some(place), &me);
@@ -187,7 +193,7 @@ impl<M: Part> Running<M> {
             self.machine.arrive(now, &by, &mut plan);
         }
         self.machine.wake(self.boot.key, now, &mut plan);
-        self.decided(me, now, plan, Then::Nothing, None);
+        self.decided(me, now, plan, None, Then::Nothing, None);
         // What was not kept is gone: a browser that sees so says again what it publishes.
         for watch in self.boot.watchers.all() {
             self.reshow(me, watch);
@@ -198,14 +204,18 @@ impl<M: Part> Running<M> {
     fn ask(
         &mut self,
         me: &ActorRef<Mail<M>>,
-        by: &Caller,
+        asker: Asker,
         input: M::Input,
         reply: oneshot::Sender<Done>,
         place: Place,
-    ) -> Result<(), Death> {
-        let now = self.boot.world.now();
+    ) {
+        let (now, request) = (self.boot.world.now(), asker.request());
         let mut plan = Plan::empty();
-        self.machine.decide(now, by, input, &mut plan);
+        if let Some(seq) = request.and_then(|it| self.answered.seq(&it)) {
+            let again = Then::Answer(reply, Ok(seq)); // K7
+            return self.decided(me, now, plan, None, again, Some(place));
+        }
+        self.machine.decide(now, &asker.by, input, &mut plan);
         let answer = match plan.refusal.take() {
             Some(no) => Err(No::Refused(M::no(no))),
             None if plan.events.is_empty() => Ok(self.folded),
@@ -217,8 +227,7 @@ impl<M: Part> Running<M> {
                 }
             },
         };
-        self.decided(me, now, plan, Then::Answer(reply, answer), Some(place));
-        Ok(())
+        self.decided(me, now, plan, request, Then::Answer(reply, answer), Some(place));
     }
 
     fn watch(
@@ -238,7 +247,7 @@ impl<M: Part> Running<M> {
         if self.machine.view(&watch.by, after).is_ok() {
             let mut plan = Plan::empty();
             self.machine.arrive(now, &watch.by, &mut plan);
-            self.decided(me, now, plan, Then::Nothing, None);
+            self.decided(me, now, plan, None, Then::Nothing, None);
         }
         match self.machine.view(&watch.by, after).map(|view| self.shown(view)) {
             Ok(Some(frame)) => {
@@ -255,7 +264,7 @@ impl<M: Part> Running<M> {
         let now = self.boot.world.now();
         let mut plan = Plan::empty();
         self.machine.depart(now, &by, &mut plan);
-        self.decided(me, now, plan, Then::Nothing, None);
+        self.decided(me, now, plan, None, Then::Nothing, None);
     }
 
     /// Folds a plan and puts it in the line. Kept by the log, told by `flush`.
@@ -264,6 +273,7 @@ impl<M: Part> Running<M> {
         me: &ActorRef<Mail<M>>,
         now: Time,
         plan: Plan<M>,
+        request: Option<Request>,
         then: Then<M>,
         place: Option<Place>,
     ) {
@@ -275,11 +285,14 @@ impl<M: Part> Running<M> {
         plan.notes.iter().for_each(|note| self.machine.hear(note));
         self.machine.check(); // K2
         if !plan.events.is_empty() {
+            if let Some(request) = &request {
+                self.answered.fold(self.folded, request); // K7
+            }
             let after = Seq(first.0 - 1);
             let me = me.clone();
             // The log's thread only posts a mail; an actor that is gone needs none.
             let done = move |kept| drop(me.cast(Mail::Kept(kept)));
-            self.boot.keeper.keep::<M>(after, now, &plan.events, done);
+            self.boot.keeper.keep::<M>((after, now), &plan.events, request.as_ref(), done);
         }
         self.line.push_back(Waiting {
             upto: self.folded,
@@ -299,7 +312,7 @@ impl<M: Part> Running<M> {
         me: &ActorRef<Mail<M>>,
     ) {
         let now = self.boot.world.now();
-        self.decided(me, now, plan, then, place);
+        self.decided(me, now, plan, None, then, place);
     }
 
     /// Tells, performs and answers everything that is durable by now.
@@ -412,7 +425,7 @@ impl<M: Part> Running<M> {
     /// Saves the fold now and then, when nothing is under way.
     fn save(&mut self) {
         if self.line.is_empty() && self.kept.0 - self.snapshot.0 >= limits::SNAPSHOT_EVERY {
-            match self.boot.keeper.snapshot(self.kept, &self.machine) {
+            match self.boot.keeper.snapshot(self.kept, &self.machine, &self.answered) {
                 Ok(()) => self.snapshot = self.kept,
                 Err(fault) => tracing::warn!(key = %self.boot.key, %fault, "snapshot put off"),
             }

@@ -249,6 +249,7 @@ impl Ground {
             media: calls.clone(),
             awake_max: config.limits.actors_awake,
             road: Arc::new(self.holder.way(&self.member)),
+            birth: u64::from_be_bytes(chance()),
         })
         .await?;
         let desk = self.member.desk.data.get().expect("the holder put it there");

@@ -55,15 +55,23 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// Decodes a value of at most `MAX` bytes; allocates no more than that.
 pub fn decode<T: DeserializeOwned, const MAX: usize>(bytes: &[u8]) -> Result<T, CodecFault> {
+    match decode_front::<T, MAX>(bytes)? {
+        (value, []) => Ok(value),
+        (_, rest) => Err(CodecFault::Trailing { shape: shape::<T>(), extra: rest.len() }),
+    }
+}
+
+/// Decodes the value that the bytes begin with, and hands back what follows it: for shapes that
+/// later releases made longer, and for what is not understood as a whole.
+pub fn decode_front<T: DeserializeOwned, const MAX: usize>(
+    bytes: &[u8],
+) -> Result<(T, &[u8]), CodecFault> {
     if bytes.len() > MAX {
         return Err(CodecFault::TooLong { len: bytes.len(), max: MAX });
     }
     let config = bincode::config::standard().with_limit::<MAX>();
     match bincode::serde::decode_from_slice(bytes, config) {
-        Ok((value, used)) if used == bytes.len() => Ok(value),
-        Ok((_, used)) => {
-            Err(CodecFault::Trailing { shape: shape::<T>(), extra: bytes.len() - used })
-        }
+        Ok((value, used)) => Ok((value, &bytes[used..])),
         Err(reason) => Err(malformed::<T>(&reason)),
     }
 }

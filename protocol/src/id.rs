@@ -113,6 +113,8 @@ id! {
     LinkId = "link";
     /// A machine of the cluster.
     NodeId = "node";
+    /// One command of one device, the same on every try.
+    RequestId = "request";
 }
 
 impl CaseId {

@@ -27,6 +27,7 @@ pub mod machine;
 pub mod media;
 pub mod operator;
 pub mod peer;
+pub mod request;
 pub mod room;
 pub mod session;
 pub mod tenant;

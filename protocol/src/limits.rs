@@ -76,6 +76,14 @@ pub const MAILBOX: usize = 1024;
 /// Watchers of one actor on one node.
 pub const WATCHERS: usize = 20_000;
 
+/// Requests one actor remembers: everything that was decided and not answered when its node died,
+/// and so may come once more, is among them.
+pub const REQUESTS: usize = 1024;
+/// Requests of one device among them: as many as one socket may have under way.
+pub const REQUESTS_PER_SESSION: usize = 64;
+/// Bytes of a request behind an event.
+pub const REQUEST_BYTES: usize = 32;
+
 const _: () = {
     // A message of the longest text, every character four bytes and escaped, fits a frame.
     assert!(MESSAGE_CHARS * 12 + 4096 <= FRAME_UP_BYTES);
@@ -89,6 +97,8 @@ const _: () = {
     assert!(FRAME_DOWN_BYTES * 2 <= OUTBOX_BYTES);
     // A full page of the longest messages is cut by bytes, not only by count; a usual page fits.
     assert!(VIEW_MESSAGES * 4096 <= FRAME_DOWN_BYTES);
+    // What waits in a mailbox is remembered once it is done, and no device drives out all others.
+    assert!(MAILBOX <= REQUESTS && REQUESTS_PER_SESSION * 16 <= REQUESTS);
     // A conversation can take in everybody a room seats.
     assert!(ROOM_SEATS <= CONVERSATION_PEOPLE);
 };

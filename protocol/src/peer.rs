@@ -8,7 +8,7 @@ use crate::{
     caller::Caller,
     cluster::{Change, ChangeRefusal, Epoch, Lsn, NodeKey},
     frame::{Fault, Refusal},
-    id::{FileId, LinkId, RoomId, Seq, SessionId},
+    id::{FileId, LinkId, RequestId, RoomId, Seq, SessionId},
     key::Key,
     media::MediaCommand,
     twin::{At, TwinBatch},
@@ -155,6 +155,17 @@ pub enum PeerRequest {
         shard: u16,
         /// Where the page before ended; none for the first.
         after: Option<Vec<u8>>,
+    },
+    /// As [`Self::Input`], and done once however often it comes. Since version 2.
+    Once {
+        /// Which actor.
+        key: Key,
+        /// Who asks.
+        by: Caller,
+        /// Which of the caller's commands this is.
+        request: RequestId,
+        /// The machine's input, as `codec::encode` wrote it.
+        input: Vec<u8>,
     },
 }
 

@@ -8,9 +8,15 @@ pub const WIRE: u16 = 1;
 /// The shape of stored events. Each number says what changed.
 ///
 /// - 1: the first.
-pub const STORED: u16 = 1;
+/// - 2: an event may be followed by the request it was kept for, a snapshot by the requests that
+///   were answered. Written once every member speaks [`REQUESTS`].
+pub const STORED: u16 = 2;
 
 /// What nodes speak among themselves. Each number says what changed.
 ///
 /// - 1: the first.
-pub const PEER_WIRE: u16 = 1;
+/// - 2: an input says which request it is, and is done once however often it comes.
+pub const PEER_WIRE: u16 = 2;
+
+/// What every member has to speak before actors remember requests.
+pub const REQUESTS: u16 = 2;

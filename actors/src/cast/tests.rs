@@ -9,6 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use protocol::{
+    caller::Caller,
     codec,
     conversation::{
         ConversationCommand, ConversationEvent, ConversationNote, ConversationRefusal,

@@ -2,7 +2,6 @@
 //! carried on.
 
 use protocol::{
-    caller::Caller,
     cluster::Epoch,
     codec,
     id::Seq,
@@ -16,7 +15,10 @@ use super::{
     House,
     kind::{Kind, by_kind},
 };
-use crate::{handle::No, road::Whose};
+use crate::{
+    handle::{Asker, No},
+    road::Whose,
+};
 
 impl House {
     /// Answers another node's ask, as far as it is the house's to answer.
@@ -31,7 +33,14 @@ impl House {
         match request {
             PeerRequest::Input { key, by, input } => {
                 self.at_home(key)?;
-                let done = by_kind!(key, M => self.serve_input::<M>(key, by, &input).await);
+                let asker = Asker::from(by);
+                let done = by_kind!(key, M => self.serve_input::<M>(key, asker, &input).await);
+                done.map(PeerAnswer::Seq)
+            }
+            PeerRequest::Once { key, by, request, input } => {
+                self.at_home(key)?;
+                let asker = Asker::under(by, request);
+                let done = by_kind!(key, M => self.serve_input::<M>(key, asker, &input).await);
                 done.map(PeerAnswer::Seq)
             }
             PeerRequest::Query { key, query } => {
@@ -72,12 +81,12 @@ impl House {
     async fn serve_input<M: Kind>(
         self: &Arc<Self>,
         key: Key,
-        by: Caller,
+        asker: Asker,
         input: &[u8],
     ) -> Result<Seq, PeerNo> {
         let input = codec::decode::<M::Input, { limits::FRAME_UP_BYTES }>(input);
         let input = input.map_err(|_| PeerNo::Unknown)?;
-        self.ask_here::<M>(key, by, input).await.map_err(|no| self.said(key, no))
+        self.ask_here::<M>(key, asker, input).await.map_err(|no| self.said(key, no))
     }
 
     async fn serve_query<M: Kind>(

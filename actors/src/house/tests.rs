@@ -8,4 +8,5 @@ mod asking;
 mod calling;
 mod moving;
 mod town;
+mod twice;
 mod watching;

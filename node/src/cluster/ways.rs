@@ -56,8 +56,8 @@ pub fn manner(request: &PeerRequest) -> (Class, Duration) {
         Of::CutLink(_) | Of::CutSession(_) => (Class::Control, CONTROL),
         Of::State { .. } | Of::Content { .. } | Of::KeepContent { .. } => (Class::Bulk, BULK),
         Of::Sums { .. } | Of::Backup { .. } => (Class::Bulk, BULK),
-        Of::Input { .. } | Of::Query { .. } | Of::Watch { .. } => (Class::Actor, ACTOR),
-        Of::Unwatch { .. } | Of::Media { .. } => (Class::Actor, ACTOR),
+        Of::Input { .. } | Of::Once { .. } | Of::Query { .. } => (Class::Actor, ACTOR),
+        Of::Watch { .. } | Of::Unwatch { .. } | Of::Media { .. } => (Class::Actor, ACTOR),
     }
 }
 
@@ -127,6 +127,10 @@ impl Road for ActorWay {
 
     fn moves(&self) -> watch::Receiver<u64> {
         self.moves.clone()
+    }
+
+    fn level(&self) -> u16 {
+        self.maps.borrow().members.values().map(|it| it.wire).min().unwrap_or_default()
     }
 
     fn ask(&self, node: u64, request: PeerRequest) -> Later<Answered> {

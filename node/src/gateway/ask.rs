@@ -4,7 +4,7 @@ use actors::{
     conversation::{self, Conversation},
     effect::Ask,
     file::{self, File},
-    handle::{No, ODD},
+    handle::{Asker, No, ODD},
     outbox::Outbox,
     room::{self, Room},
     session::{self, Session},
@@ -13,10 +13,11 @@ use actors::{
 };
 use protocol::{
     caller::{Caller, Role},
+    codec,
     conversation::ConversationCommand,
     file::FileView,
     frame::{Command, Fault, Refusal, Reply, Topic},
-    id::{CaseId, ConversationId, FileId, LinkId, PersonId, RoomId},
+    id::{CaseId, ConversationId, FileId, LinkId, PersonId, RequestId, RoomId},
     key::Key,
     limits,
     media::MediaCommand,
@@ -27,8 +28,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{Gate, bodies::reply_of};
 
-/// How long an ask may take. After that the browser asks again under the same request, and what
-/// was done is found done.
+/// How long an ask may take. After that the browser asks again under the same request, at this node
+/// or another one, and what was done is found done.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Does what is asked, as far as this caller may.
@@ -50,21 +51,22 @@ async fn brought(
     request: &str,
     command: Command,
 ) -> Result<Reply, No> {
+    let asker = asker(gate, by, request, &command);
     match command {
         Command::Session { command } => {
             let input = session::Input::Command(command);
-            let done = gate.house.ask::<Session>(Key::Session(by.session), by, input).await;
+            let done = gate.house.ask::<Session>(Key::Session(by.session), asker, input).await;
             gate.house.cut_session(by.session);
             done.map(|seq| Reply::Done { seq })
         }
-        Command::Tenant { command } => of_tenant(gate, by, request, command).await,
+        Command::Tenant { command } => of_tenant(gate, asker, request, command).await,
         Command::Room { room, command } => {
             let input = room::Input::Command(command);
-            let done = gate.house.ask::<Room>(Key::Room(room), by, input).await;
+            let done = gate.house.ask::<Room>(Key::Room(room), asker, input).await;
             done.map(|seq| Reply::Done { seq })
         }
         Command::Conversation { conversation, command } => {
-            of_conversation(gate, by, conversation, command).await
+            of_conversation(gate, asker, conversation, command).await
         }
         Command::Media { room, command } => of_media(gate, by, outbox, room, command).await,
         Command::Names { topic, people } => names(gate, by, topic, people).await,
@@ -73,12 +75,21 @@ async fn brought(
     }
 }
 
+/// Who asks, and what is the same when the browser asks once more: the device, the chance it chose,
+/// and what it asks. Another command under the same chance is another request.
+fn asker(gate: &Gate, by: Caller, request: &str, command: &Command) -> Asker {
+    let (session, command) = (by.session.as_u128().to_be_bytes(), codec::encode(command));
+    let id = gate.secrets.derive(&[b"request", &session, request.as_bytes(), &command]);
+    Asker::under(by, RequestId::from_u128(id))
+}
+
 async fn of_tenant(
     gate: &Gate,
-    by: Caller,
+    asker: Asker,
     request: &str,
     command: TenantCommand,
 ) -> Result<Reply, No> {
+    let by = asker.by;
     // The same request makes the same ids, so a retry finds what the first try made; another
     // command under the same request makes other ones.
     let about = match &command {
@@ -94,7 +105,7 @@ async fn of_tenant(
     let (link, customer) = (LinkId::from_u128(new(b"link")), PersonId::from_u128(new(b"person")));
     let opens = matches!(command, TenantCommand::Open { .. });
     let input = tenant::Input::Command { command, case, link, customer };
-    let seq = gate.house.ask::<Tenant>(Key::Tenant(by.tenant), by, input).await?;
+    let seq = gate.house.ask::<Tenant>(Key::Tenant(by.tenant), asker, input).await?;
     if !opens {
         return Ok(Reply::Done { seq });
     }
@@ -108,13 +119,13 @@ async fn of_tenant(
 
 async fn of_conversation(
     gate: &Gate,
-    by: Caller,
+    asker: Asker,
     conversation: ConversationId,
     command: ConversationCommand,
 ) -> Result<Reply, No> {
     let key = Key::Conversation(conversation);
     if let ConversationCommand::Earlier { before } = command {
-        let query = conversation::Query::Page { by, before };
+        let query = conversation::Query::Page { by: asker.by, before };
         let conversation::Answer::Page(page) = gate.house.query::<Conversation>(key, query).await?
         else {
             return Err(ODD);
@@ -124,7 +135,7 @@ async fn of_conversation(
         return Ok(Reply::Earlier { messages, earlier });
     }
     let input = conversation::Input::Command(command);
-    let seq = gate.house.ask::<Conversation>(key, by, input).await?;
+    let seq = gate.house.ask::<Conversation>(key, asker, input).await?;
     Ok(Reply::Done { seq })
 }
 

@@ -3,8 +3,8 @@
 use super::{Any, Chance, Made, Visitor, made_enums, made_structs};
 use protocol::{
     caller, conversation, file, frame,
-    limits::{EVENT_BYTES, FRAME_DOWN_BYTES, FRAME_UP_BYTES},
-    media, room, session, tenant, vault,
+    limits::{EVENT_BYTES, FRAME_DOWN_BYTES, FRAME_UP_BYTES, REQUEST_BYTES},
+    media, request, room, session, tenant, vault,
 };
 
 /// Visits every word.
@@ -25,6 +25,7 @@ fn kept(to: &mut impl Visitor) {
     to.visit::<vault::VaultEvent, EVENT_BYTES>("vault/events");
     to.visit::<caller::Role, EVENT_BYTES>("caller/roles");
     to.visit::<caller::Caller, EVENT_BYTES>("caller/callers");
+    to.visit::<request::Request, REQUEST_BYTES>("request/requests");
 }
 
 /// What a browser sends.
@@ -180,6 +181,7 @@ made_enums! {
 
 made_structs! {
     caller::Caller { tenant, person, session, role }
+    request::Request { session, id }
     room::Seat { session, person, role, since, muted, present, tracks }
     room::Waiting { session, person, role, since, held, present }
     room::RoomView {

@@ -3,8 +3,8 @@
 use super::{Any, Chance};
 use protocol::{
     id::{
-        CaseId, ConversationId, FileId, LinkId, MessageId, NodeId, PersonId, RoomId, Seq,
-        SessionId, TenantId,
+        CaseId, ConversationId, FileId, LinkId, MessageId, NodeId, PersonId, RequestId, RoomId,
+        Seq, SessionId, TenantId,
     },
     time::{Span, Time},
 };
@@ -115,4 +115,6 @@ macro_rules! any_ids {
     )*};
 }
 
-any_ids! { CaseId ConversationId FileId LinkId MessageId NodeId PersonId RoomId SessionId TenantId }
+any_ids! {
+    CaseId ConversationId FileId LinkId MessageId NodeId PersonId RequestId RoomId SessionId TenantId
+}

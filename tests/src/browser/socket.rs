@@ -8,7 +8,11 @@ use protocol::{
     id::{PersonId, Seq, SessionId},
     limits, version,
 };
-use std::{collections::VecDeque, io};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::{
@@ -25,6 +29,9 @@ use super::{Browser, soon};
 
 /// The bare socket, for those who say things no browser says.
 pub type Ws = WebSocketStream<TlsStream<TcpStream>>;
+
+/// How often any socket of this process asked anything.
+static ASKED: AtomicU64 = AtomicU64::new(0);
 
 /// A socket that was welcomed.
 pub struct Socket {
@@ -147,7 +154,8 @@ impl Socket {
 
     /// Asks, and waits for the answer; what else arrives is kept for [`Self::next`].
     pub async fn ask(&mut self, command: Command) -> Reply {
-        let request = format!("{}-{}", self.session, self.asks + 1);
+        // Of no other socket either: the same request of the same session is the same ask.
+        let request = format!("{}-{}", self.session, ASKED.fetch_add(1, Ordering::Relaxed));
         self.ask_again(&request, command).await
     }
 

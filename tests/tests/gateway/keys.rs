@@ -196,7 +196,7 @@ async fn an_expired_link_opens_nothing_and_ends_its_sessions() {
     let ago = Time::from_ms(now().ms() - 48 * 3600 * 1000);
     let (ledger, road) = (stage.gate().house.ledger.clone(), alone());
     let (clock, media) = (Arc::new(move || ago), no_media());
-    let options = Options { ledger, clock, media, road, awake_max: 10 };
+    let options = Options { ledger, clock, media, road, awake_max: 10, birth: 1 };
     let house = House::open(options).await.expect("a house");
     let by = Caller { tenant, person: lead, session: SessionId::default(), role: Role::Expert };
     let command = TenantCommand::Invite { case, life: Span::from_secs(3600) };

@@ -12,6 +12,7 @@ use protocol::{
     key::{Key, SHARDS},
     peer::{PEER_FRAME_BYTES, PeerAnswer, PeerFrame, PeerNo, PeerRequest, Told},
     time::Time,
+    version::PEER_WIRE,
 };
 use std::{
     collections::BTreeMap,
@@ -52,6 +53,10 @@ struct State {
     epoch: u64,
     unreadable: bool,
     asked: Vec<(u64, u64)>,
+    /// So many answers on their way back are lost.
+    lose_answers: usize,
+    /// What every member speaks, when that is not what this release does.
+    level: Option<u16>,
 }
 
 /// The way of news from one node to another.
@@ -105,6 +110,7 @@ impl Town {
                 media: calls(me),
                 road: street,
                 awake_max: 100,
+                birth: me,
             };
             let house = House::open(options).await.expect("opens");
             town.houses.lock().insert(me, house);
@@ -181,6 +187,34 @@ impl Town {
         self.lane(way, |lane| lane.full = full);
     }
 
+    /// The next answers between nodes are lost: what was asked is done, and nobody hears of it.
+    pub(super) fn lose_answers(&self, answers: usize) {
+        self.state.lock().lose_answers = answers;
+    }
+
+    /// How many of them are still to be lost.
+    pub(super) fn answers_to_lose(&self) -> usize {
+        self.state.lock().lose_answers
+    }
+
+    /// There is a member of an older release, or there is none any more.
+    pub(super) fn level(&self, level: u16) {
+        self.state.lock().level = Some(level);
+    }
+
+    /// Everything an actor's journal holds, as it is stored.
+    pub(super) fn entries(&self, key: Key) -> Vec<Vec<u8>> {
+        let journal = JournalId::new(&key.to_string()).expect("a name");
+        let entries = self.ledger.read(&journal, Seq::START, 10_000).expect("readable");
+        entries.into_iter().map(|entry| entry.body).collect()
+    }
+
+    /// Whether an actor's fold was saved.
+    pub(super) fn is_saved(&self, key: Key) -> bool {
+        let journal = JournalId::new(&key.to_string()).expect("a name");
+        self.ledger.load_snapshot(&journal).expect("readable").is_some()
+    }
+
     /// Shows the last number of a way, as nodes do now and then.
     pub(super) fn show(&self, way: (u64, u64)) {
         self.lane(way, |lane| {
@@ -242,6 +276,10 @@ impl Road for Street {
         self.town().moves.subscribe()
     }
 
+    fn level(&self) -> u16 {
+        self.town().state.lock().level.unwrap_or(PEER_WIRE)
+    }
+
     fn members(&self) -> Vec<u64> {
         self.town().houses.lock().keys().copied().filter(|it| *it != self.me).collect()
     }
@@ -252,13 +290,19 @@ impl Road for Street {
         let frame = codec::decode::<PeerFrame, PEER_FRAME_BYTES>(&bytes).expect("C3");
         let PeerFrame::Ask { request, .. } = frame else { unreachable!("C3") };
         self.town().state.lock().asked.push((self.me, node));
-        let (from, house) = (self.me, self.town().house(node));
+        let (from, town, house) = (self.me, self.town().clone(), self.town().house(node));
         let full = self.town().lane((from, node), |lane| lane.full);
         Box::pin(async move {
             if full {
                 return Err(PeerNo::Faulted(Fault::Restarted));
             }
-            house.serve(from, request).await
+            let answer = house.serve(from, request).await;
+            let lost = town.state.lock().lose_answers.checked_sub(1);
+            if let Some(left) = lost {
+                town.state.lock().lose_answers = left;
+                std::future::pending::<()>().await;
+            }
+            answer
         })
     }
 
