@@ -6,6 +6,8 @@
 //!
 //! # Invariants
 //! - **S1** A session is born once and ends once.
+//! - **S2** Whoever opens it once more, exactly as it was opened, is told yes as long as it lives:
+//!   the gateway asks again when it does not know what became of the first try.
 
 use protocol::{
     caller::{Caller, Role},
@@ -87,7 +89,14 @@ impl Machine for Session {
             }
             (None, _) => plan.refuse(No::NotFound),
             (Some(known), _) if known.tenant != by.tenant => plan.refuse(No::NotFound),
-            (Some(_), Input::Open { .. }) => plan.refuse(No::NotFound),
+            (Some(known), Input::Open { person, role, origin, until }) => {
+                let again = Known { tenant: by.tenant, person, role, origin, until };
+                match () {
+                    () if *known != again => plan.refuse(No::NotFound),
+                    () if self.closed => plan.refuse(No::Closed),
+                    () => {} // S2
+                }
+            }
             (Some(_), Input::Resume) if self.closed => plan.refuse(No::Closed),
             (Some(known), Input::Resume) if known.until <= now => plan.refuse(No::Expired),
             (Some(_), Input::Resume) => {}
@@ -136,5 +145,37 @@ impl Session {
         match query {
             Query::View { by } => Answer::View(self.view(&by, Seq::START)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::{BANK, OTHER_BANK, Trial};
+
+    fn open(person: u128, until: u64) -> Input {
+        let (person, until) = (PersonId::from_u128(person), Time::from_ms(until));
+        Input::Open { person, role: Role::Expert, origin: Origin::SignIn {}, until }
+    }
+
+    fn ask(session: &mut Trial<Session>, by: Caller, input: Input) -> Result<(), SessionRefusal> {
+        session.ask(by, input).map(|_| ())
+    }
+
+    #[test]
+    fn s2_opened_once_more_as_it_was_it_is_the_same_session_and_otherwise_none() {
+        let (node, late) = (Caller::node(BANK), 1_900_000_000_000);
+        let mut session = Trial::<Session>::new();
+        assert_eq!(ask(&mut session, node, open(1, late)), Ok(()));
+        assert_eq!(ask(&mut session, node, open(1, late)), Ok(()), "S2");
+        assert_eq!(session.seq, Seq(1), "S1");
+        let foreign = Caller::node(OTHER_BANK);
+        for (by, input) in
+            [(node, open(2, late)), (node, open(1, late + 1)), (foreign, open(1, late))]
+        {
+            assert_eq!(ask(&mut session, by, input), Err(SessionRefusal::NotFound));
+        }
+        ask(&mut session, node, Input::Command(SessionCommand::Close {})).expect("closed");
+        assert_eq!(ask(&mut session, node, open(1, late)), Err(SessionRefusal::Closed));
     }
 }
