@@ -3,7 +3,7 @@
 use super::{Any, Chance, Made, Visitor, made_enums, made_structs};
 use protocol::{
     caller, conversation, file, frame,
-    limits::{EVENT_BYTES, FRAME_DOWN_BYTES, FRAME_UP_BYTES, REQUEST_BYTES},
+    limits::{EVENT_BYTES, FRAME_DOWN_BYTES, FRAME_UP_BYTES},
     media, request, room, session, tenant, vault,
 };
 
@@ -25,7 +25,7 @@ fn kept(to: &mut impl Visitor) {
     to.visit::<vault::VaultEvent, EVENT_BYTES>("vault/events");
     to.visit::<caller::Role, EVENT_BYTES>("caller/roles");
     to.visit::<caller::Caller, EVENT_BYTES>("caller/callers");
-    to.visit::<request::Request, REQUEST_BYTES>("request/requests");
+    to.visit::<request::Request, EVENT_BYTES>("request/requests");
 }
 
 /// What a browser sends.
