@@ -103,7 +103,7 @@ impl<M: Part> Cast<M> {
     pub async fn ask(self: &Arc<Self>, key: Key, asker: impl Into<Asker>, input: M::Input) -> Done {
         let (asker, mut died) = (asker.into(), false);
         for _ in 0..TRIES {
-            match self.wake(key).await?.ask(asker, input.clone()).await {
+            match self.wake(key, asker.within).await?.ask(asker, input.clone()).await {
                 Err(No::Asleep) => {}
                 Err(No::Faulted(Fault::Restarted)) if !died => died = true,
                 answer => return answer,
@@ -118,7 +118,7 @@ impl<M: Part> Cast<M> {
     /// Never `Refused`: a query has no rules of its own, its answer has.
     pub async fn query(self: &Arc<Self>, key: Key, query: M::Query) -> Result<M::Answer, No> {
         for _ in 0..TRIES {
-            match self.wake(key).await?.query(query.clone()).await {
+            match self.wake(key, None).await?.query(query.clone()).await {
                 Err(No::Asleep | No::Faulted(Fault::Restarted)) => {}
                 answer => return answer,
             }
@@ -132,7 +132,7 @@ impl<M: Part> Cast<M> {
     /// `Refused` when this caller may not see it; then nothing was shown.
     pub async fn watch(self: &Arc<Self>, key: Key, watch: Watch, after: Seq) -> Result<(), No> {
         for _ in 0..TRIES {
-            match self.wake(key).await?.watch(watch.clone(), after).await {
+            match self.wake(key, None).await?.watch(watch.clone(), after).await {
                 Err(No::Asleep | No::Faulted(Fault::Restarted)) => {}
                 answer => return answer,
             }
@@ -195,10 +195,16 @@ impl<M: Part> Cast<M> {
         self.slots.lock().remove(&key);
     }
 
-    /// Wakes an actor, so that it asks again for what it left open.
+    /// Has an actor ask again for what it left open. One that sleeps is woken and does so by itself.
     pub(crate) async fn rouse(self: &Arc<Self>, key: Key) {
-        if let Err(no) = self.wake(key).await {
-            tracing::debug!(%key, ?no, "an actor was not roused");
+        let life = self.slots.lock().get(&key).and_then(|slot| slot.life.get().cloned());
+        match life {
+            Some((handle, _)) => handle.rouse(),
+            None => {
+                if let Err(no) = self.wake(key, None).await {
+                    tracing::debug!(%key, ?no, "an actor was not roused");
+                }
+            }
         }
     }
 
@@ -214,10 +220,11 @@ impl<M: Part> Cast<M> {
         });
     }
 
-    async fn wake(self: &Arc<Self>, key: Key) -> Result<Handle<M>, No> {
+    /// The life of an actor: of this reign, when one is named.
+    async fn wake(self: &Arc<Self>, key: Key, within: Option<u64>) -> Result<Handle<M>, No> {
         // The reign is read first: whoever leaves after the look is noticed by its number (A3).
         let reign = self.world.reign(key);
-        if !self.world.here(key) {
+        if !self.world.here(key) || within.is_some_and(|it| it != reign) {
             return Err(No::Away);
         }
         let (slot, crowded) = self.slot(key, reign);
@@ -229,6 +236,9 @@ impl<M: Part> Cast<M> {
         if self.world.reign(key) != slot.reign {
             life.0.stop();
             return Err(No::Away); // A3
+        }
+        if within.is_some_and(|it| it != slot.reign) {
+            return Err(No::Away);
         }
         life.0.touch(self.ticks.fetch_add(1, Ordering::Relaxed));
         if crowded {
@@ -302,7 +312,7 @@ impl<M: Part> Cast<M> {
         drop(slots);
         if watched {
             let cast = self.clone();
-            tokio::spawn(async move { drop(cast.wake(key).await) });
+            tokio::spawn(async move { drop(cast.wake(key, None).await) });
         }
     }
 }

@@ -49,12 +49,19 @@ pub struct Asker {
     pub by: Caller,
     /// The same on every try; without one, an ask that comes once more is another ask.
     pub request: Option<RequestId>,
+    /// Only a life of this reign of this node may decide it.
+    pub(crate) within: Option<u64>,
 }
 
 impl Asker {
     /// Somebody who asks the same under the same request until there is an answer.
     pub const fn under(by: Caller, request: RequestId) -> Self {
-        Self { by, request: Some(request) }
+        Self { by, request: Some(request), within: None }
+    }
+
+    /// Somebody who asks what is true in this reign, and perhaps in no other.
+    pub(crate) const fn within(by: Caller, reign: u64) -> Self {
+        Self { by, request: None, within: Some(reign) }
     }
 
     pub(crate) fn request(&self) -> Option<Request> {
@@ -64,7 +71,7 @@ impl Asker {
 
 impl From<Caller> for Asker {
     fn from(by: Caller) -> Self {
-        Self { by, request: None }
+        Self { by, request: None, within: None }
     }
 }
 
@@ -91,6 +98,8 @@ pub(crate) enum Mail<M: Part> {
     Departed { by: Caller },
     /// Everything up to here is durable, or is not.
     Kept(Result<Seq, StorageFault>),
+    /// Ask again for what was left open.
+    Rouse,
     /// Sleep, if nobody needs you.
     Doze,
 }
@@ -147,6 +156,11 @@ impl<M: Part> Handle<M> {
     pub(crate) fn departed(&self, by: Caller) {
         // A life that is gone need not know: the next one is told who still watches.
         let _ = self.mailbox.cast(Mail::Departed { by });
+    }
+
+    pub(crate) fn rouse(&self) {
+        // A life that is gone need not: the next one asks again when it is born.
+        let _ = self.mailbox.cast(Mail::Rouse);
     }
 
     pub(crate) fn doze(&self) {

@@ -8,7 +8,8 @@
 //!
 //! What one actor asks of another goes through a messenger per group of shards, so that asks to
 //! one actor arrive in the order in which they were planned. A messenger's bag is bounded; an
-//! actor that finds it full dies and asks again in its next life. So does one whose shard moves.
+//! actor that finds it full dies and asks again in its next life. So does one whose shard moves. What
+//! a messenger gives up is owed: it is asked again by and by.
 //!
 //! # Invariants
 //! - **HO1** An ask is carried to at most one other node; there it is served or refused.
@@ -16,6 +17,9 @@
 //!   moved to.
 //! - **HO3** An ask that is made again, because nobody knows what became of it, is made under the
 //!   same request, and so done once.
+//! - **HO4** What a room asks of its conversation is done in the reign in which it was planned, or
+//!   not at all: both live in one shard, and in the next reign the room asks for itself. So nobody
+//!   is let in again by an ask that was long on its way.
 
 use parking_lot::Mutex;
 use protocol::{
@@ -29,12 +33,9 @@ use protocol::{
     time::Time,
     version,
 };
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 use storage::ledger::Ledger;
 use tokio::sync::{Semaphore, broadcast, mpsc};
@@ -60,6 +61,7 @@ mod errands;
 mod guests;
 mod interests;
 mod kind;
+mod messenger;
 mod patience;
 mod roof;
 mod serve;
@@ -71,13 +73,10 @@ pub use kind::Kind;
 use guests::Guests;
 use interests::Interests;
 use patience::{Patience, heard};
-use roof::{Errand, Roof};
+use roof::Roof;
 
 /// Messengers between actors. One that waits for a shard on the move holds up its own only.
 const MESSENGERS: usize = 32;
-/// How long a messenger waits before it knocks again at an actor that is busy or resting.
-const PAUSES: [Duration; 3] =
-    [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
 /// Asks one messenger carries at a time.
 const BAG: usize = 4096;
 /// Links that may be cut before a slow socket misses one and is cut itself.
@@ -155,8 +154,9 @@ impl House {
         });
         drop(house.roof.house.set(Arc::downgrade(&house)));
         for bag in carried {
-            tokio::spawn(carry(Arc::downgrade(&house), bag));
+            tokio::spawn(messenger::carry(Arc::downgrade(&house), bag));
         }
+        tokio::spawn(messenger::settle(house.roof.clone()));
         tokio::spawn(errands::run(house.roof.clone()));
         Ok(house)
     }
@@ -198,6 +198,9 @@ impl House {
     ) -> Done {
         assert!(M::is(key), "a key of another kind");
         let asker = self.known(asker.into());
+        if asker.within.is_some() {
+            return self.ask_here::<M>(key, asker, input).await; // HO4
+        }
         let mut patience = Patience::new(&self.roof.road);
         loop {
             let tried = match self.roof.road.whose(key.shard()) {
@@ -305,7 +308,16 @@ impl House {
     /// # Errors
     /// What the actor answered, or what failed.
     pub async fn deliver(self: &Arc<Self>, ask: Ask) -> Result<(), No> {
+        self.bring(ask, None).await
+    }
+
+    /// The same; `reign` when it may be done in no other.
+    async fn bring(self: &Arc<Self>, ask: Ask, reign: Option<u64>) -> Result<(), No> {
         let key = ask.to();
+        let asker = |tenant| match reign {
+            Some(reign) => Asker::within(Caller::node(tenant), reign),
+            None => Asker::from(Caller::node(tenant)),
+        };
         let done = match ask {
             Ask::OpenRoom { case, lead, tenant } => {
                 let input = room::Input::Open { case, lead };
@@ -320,11 +332,11 @@ impl House {
             }
             Ask::Grant { tenant, person, .. } => {
                 let input = conversation::Input::Grant(person);
-                self.ask::<Conversation>(key, Caller::node(tenant), input).await
+                self.ask::<Conversation>(key, asker(tenant), input).await
             }
             Ask::Withdraw { tenant, person, .. } => {
                 let input = conversation::Input::Withdraw(person);
-                self.ask::<Conversation>(key, Caller::node(tenant), input).await
+                self.ask::<Conversation>(key, asker(tenant), input).await
             }
             Ask::Settle { tenant, case, ended } => {
                 let input = tenant::Input::Settle { case, ended };
@@ -348,6 +360,7 @@ impl House {
     pub fn stop(&self) {
         self.roof.stopped.store(true, Ordering::Relaxed);
         self.roof.bell.notify_one();
+        self.roof.debt.notify_one();
         self.tenants.stop();
         self.vaults.stop();
         self.sessions.stop();
@@ -359,7 +372,7 @@ impl House {
 
 /// An ask in the words between nodes.
 fn asked(key: Key, asker: Asker, input: Vec<u8>) -> PeerRequest {
-    let Asker { by, request } = asker;
+    let Asker { by, request, .. } = asker;
     match request {
         Some(request) => PeerRequest::Once { key, by, request, input },
         None => PeerRequest::Input { key, by, input },
@@ -370,28 +383,6 @@ fn asked(key: Key, asker: Asker, input: Vec<u8>) -> PeerRequest {
 fn read<T: serde::de::DeserializeOwned>(answer: &PeerAnswer) -> Result<T, No> {
     let PeerAnswer::Bytes(bytes) = answer else { return Err(ODD) };
     codec::decode::<T, { limits::FRAME_DOWN_BYTES }>(bytes).map_err(|_| ODD)
-}
-
-/// One messenger: delivers in order, and goes on when something is refused, because every ask is
-/// asked again by the next life of whoever planned it.
-async fn carry(house: std::sync::Weak<House>, mut bag: mpsc::Receiver<Errand>) {
-    while let Some(Errand { from, reign, ask }) = bag.recv().await {
-        let Some(house) = house.upgrade() else { return };
-        if house.roof.reign(from) != reign {
-            continue; // its shard moved: the next life, wherever it is, asks again
-        }
-        let mut tried = house.deliver(ask.clone()).await;
-        for pause in PAUSES {
-            if !matches!(tried, Err(No::Faulted(_))) {
-                break;
-            }
-            tokio::time::sleep(pause).await;
-            tried = house.deliver(ask.clone()).await;
-        }
-        if let Err(no) = tried {
-            tracing::warn!(?ask, ?no, "an ask between actors was not done");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -172,6 +172,7 @@ impl<M: Part> Actor for Shell<M> {
             }
             Mail::Kept(Ok(seq)) => run.kept = run.kept.max(seq),
             Mail::Kept(Err(fault)) => return Err(run.give_up(&fault)),
+            Mail::Rouse => run.ask_again(&me),
             Mail::Doze => {
                 if run.may_sleep() {
                     run.boot.world.slept(run.boot.key);
@@ -192,13 +193,21 @@ impl<M: Part> Running<M> {
         for by in self.boot.watchers.sessions() {
             self.machine.arrive(now, &by, &mut plan);
         }
-        self.machine.wake(self.boot.key, now, &mut plan);
         self.decided(me, now, plan, None, Then::Nothing, None);
+        self.ask_again(me);
         // What was not kept is gone: a browser that sees so says again what it publishes.
         for watch in self.boot.watchers.all() {
             self.reshow(me, watch);
         }
         self.flush(me)
+    }
+
+    /// Asks for what was left open.
+    fn ask_again(&mut self, me: &ActorRef<Mail<M>>) {
+        let now = self.boot.world.now();
+        let mut plan = Plan::empty();
+        self.machine.wake(self.boot.key, now, &mut plan);
+        self.decided(me, now, plan, None, Then::Nothing, None);
     }
 
     fn ask(

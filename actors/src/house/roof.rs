@@ -46,6 +46,9 @@ pub(super) struct Roof {
     shards: Vec<Rule>,
     pub(super) due: Mutex<Due>,
     pub(super) bell: Notify,
+    /// Whose asks were given up.
+    pub(super) owed: Mutex<BTreeSet<Key>>,
+    pub(super) debt: Notify,
     pub(super) stopped: AtomicBool,
 }
 
@@ -98,6 +101,8 @@ impl Roof {
             shards,
             due: Mutex::default(),
             bell: Notify::new(),
+            owed: Mutex::default(),
+            debt: Notify::new(),
             stopped: AtomicBool::new(false),
         })
     }
@@ -133,6 +138,12 @@ impl Roof {
     pub(super) fn ring(&self, note: impl FnOnce(&mut Due)) {
         note(&mut self.due.lock());
         self.bell.notify_one();
+    }
+
+    /// Something that this actor asked for was given up: it shall ask again.
+    pub(super) fn owe(&self, from: Key) {
+        self.owed.lock().insert(from);
+        self.debt.notify_one();
     }
 
     /// Ends every socket of this node that came through a link.

@@ -7,6 +7,7 @@
 mod asking;
 mod calling;
 mod moving;
+mod owing;
 mod town;
 mod twice;
 mod watching;
