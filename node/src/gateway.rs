@@ -13,6 +13,7 @@ pub mod health;
 pub mod operator;
 pub mod page;
 pub mod reach;
+pub mod rounds;
 pub mod socket;
 pub mod tabs;
 pub mod upload;

@@ -47,7 +47,7 @@ use crate::{
         sight::Sight,
     },
     config::{Config, EngineName},
-    gateway::{self, Gate, guard::Guards, operator::Desk, socket::PerSession},
+    gateway::{self, Gate, guard::Guards, operator::Desk, rounds, socket::PerSession},
     media::{MediaConfig, MediaLoop},
     metrics::Metrics,
     secrets::{Secrets, chance, write_private},
@@ -145,6 +145,7 @@ impl Node {
         let mut tasks = vec![
             tokio::spawn(serve::run(listener, stopping.clone())),
             tokio::spawn(sweep(gate.clone(), stopping.clone())),
+            tokio::spawn(rounds::run(gate.clone(), stopping.clone())),
             admin::open(&data, orders, stopping.clone())
                 .map_err(|it| disk(&admin::path(&data), it))?,
         ];

@@ -181,6 +181,15 @@ pub struct Known {
 pub async fn known(gate: &Gate, tenant: TenantId, session: SessionId) -> Result<Known, Not> {
     let (key, node) = (Key::Session(session), Caller::node(tenant));
     gate.house.ask::<Session>(key, node, session::Input::Resume).await?;
+    unended(gate, tenant, session).await
+}
+
+/// The same without a look at the clock: it was not signed out, and its link is not worthless (G3).
+///
+/// # Errors
+/// As [`session_of`].
+pub async fn unended(gate: &Gate, tenant: TenantId, session: SessionId) -> Result<Known, Not> {
+    let (key, node) = (Key::Session(session), Caller::node(tenant));
     let query = session::Query::View { by: node };
     let session::Answer::View(view) = gate.house.query::<Session>(key, query).await?;
     let view = view.map_err(|why| Not::refused(Refusal::Session { why }))?;

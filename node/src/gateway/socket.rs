@@ -134,7 +134,7 @@ async fn arriving(gate: &Shared, socket: WebSocket) {
 async fn live(gate: &Shared, by: Caller, origin: Origin, socket: WebSocket, arrived: bool) {
     let _open = Open::count(&gate.open_sockets);
     let (outbox, outgoing) = outbox();
-    let why = match gate.sockets.enter(by.session, &outbox) {
+    let why = match gate.sockets.enter(&by, &outbox) {
         Some(_place) => Life::new(gate, by, origin, outbox).run(socket, outgoing, arrived).await,
         None => {
             farewell(&mut socket.split().0, Cut::TooMany).await;

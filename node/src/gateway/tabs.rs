@@ -6,7 +6,12 @@
 
 use actors::outbox::Outbox;
 use parking_lot::Mutex;
-use protocol::{frame::Cut, id::SessionId, limits};
+use protocol::{
+    caller::Caller,
+    frame::Cut,
+    id::{SessionId, TenantId},
+    limits,
+};
 use std::{
     collections::HashMap,
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,7 +19,7 @@ use std::{
 
 /// Outboxes of each session's sockets.
 #[derive(Default)]
-pub struct PerSession(Mutex<HashMap<SessionId, Vec<Outbox>>>);
+pub struct PerSession(Mutex<HashMap<SessionId, (TenantId, Vec<Outbox>)>>);
 
 /// One socket's place; given back when dropped.
 pub(super) struct Entered<'a> {
@@ -25,9 +30,10 @@ pub(super) struct Entered<'a> {
 
 impl PerSession {
     /// A place for one more socket, when there is one.
-    pub(super) fn enter(&self, session: SessionId, outbox: &Outbox) -> Option<Entered<'_>> {
+    pub(super) fn enter(&self, by: &Caller, outbox: &Outbox) -> Option<Entered<'_>> {
+        let session = by.session;
         let mut all = self.0.lock();
-        let mine = all.entry(session).or_default();
+        let (_, mine) = all.entry(session).or_insert_with(|| (by.tenant, Vec::new()));
         mine.retain(Outbox::is_open);
         if mine.len() >= limits::SOCKETS_PER_SESSION {
             return None; // B1
@@ -38,9 +44,14 @@ impl PerSession {
 
     /// Ends every socket of a session that is over.
     pub fn cut(&self, session: SessionId) {
-        for outbox in self.0.lock().get(&session).into_iter().flatten() {
-            outbox.cut(Cut::SessionOver);
+        if let Some((_, mine)) = self.0.lock().get(&session) {
+            mine.iter().for_each(|outbox| outbox.cut(Cut::SessionOver));
         }
+    }
+
+    /// Every session that has a socket here, and whose it is.
+    pub(super) fn all(&self) -> Vec<(TenantId, SessionId)> {
+        self.0.lock().iter().map(|(session, (tenant, _))| (*tenant, *session)).collect()
     }
 
     /// Sessions that have a socket here.
@@ -53,7 +64,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.outbox.cut(Cut::Stopping); // usually cut before: the first reason stands
         let mut all = self.all.0.lock();
-        if let Some(mine) = all.get_mut(&self.session) {
+        if let Some((_, mine)) = all.get_mut(&self.session) {
             mine.retain(Outbox::is_open);
             if mine.is_empty() {
                 all.remove(&self.session); // B2
@@ -84,15 +95,16 @@ mod tests {
 
     #[test]
     fn b1_one_session_has_so_many_sockets_and_b2_what_ended_makes_room() {
-        let (tabs, session) = (PerSession::default(), SessionId::from_u128(1));
+        let (tabs, node) = (PerSession::default(), Caller::node(TenantId::from_u128(7)));
+        let session = Caller { session: SessionId::from_u128(1), ..node };
         let boxes: Vec<_> =
             (0..limits::SOCKETS_PER_SESSION + 1).map(|_| actors::outbox::outbox()).collect();
         let mut places: Vec<_> =
-            boxes.iter().map(|(outbox, _)| tabs.enter(session, outbox)).collect();
+            boxes.iter().map(|(outbox, _)| tabs.enter(&session, outbox)).collect();
         assert!(places.pop().expect("one too many").is_none());
         assert!(places.iter().all(Option::is_some));
         drop(places.pop());
-        assert!(tabs.enter(session, &actors::outbox::outbox().0).is_some());
+        assert!(tabs.enter(&session, &actors::outbox::outbox().0).is_some());
         drop(places);
         assert_eq!(tabs.sessions(), 0, "B2");
     }

@@ -8,7 +8,7 @@ use actors::{
     effect::Ask,
     house::{House, Options, no_media},
     road::alone,
-    tenant, vault,
+    session, tenant, vault,
 };
 use node::{
     clock::now,
@@ -16,9 +16,10 @@ use node::{
 };
 use protocol::{
     caller::{Caller, Role},
-    frame::{Command, Cut, Event, Reply, ToBrowser, Topic},
+    frame::{Command, Cut, Event, Reply, ToBrowser, ToNode, Topic},
     id::{CaseId, ConversationId, FileId, LinkId, PersonId, RoomId, Seq, SessionId, TenantId},
     key::Key,
+    session::SessionCommand,
     tenant::{TenantCommand, TenantEvent},
     time::{Span, Time},
 };
@@ -284,4 +285,23 @@ fn an_id_of_another_kind_is_no_id() {
     let case = CaseId::from_u128(1);
     assert!(RoomId::from_str(&case.to_string()).is_err());
     assert!(ConversationId::from_str(&case.room().to_string()).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rd1_a_session_that_ended_unheard_is_found_by_the_next_round() {
+    let stage = Stage::start().await;
+    let gate = stage.gate();
+    let (mut over, mut stays) =
+        (stage.expert().await.socket().await, stage.expert().await.socket().await);
+    // Signed out at a node that could not tell this one.
+    let (session, person) = (over.session, over.person);
+    let by = Caller { tenant: gate.tenant, person, session, role: Role::Expert };
+    let close = session::Input::Command(SessionCommand::Close {});
+    gate.house.ask::<session::Session>(Key::Session(session), by, close).await.expect("closed");
+    over.say(&ToNode::Ping {}).await;
+    over.pick("a pong", |frame| (*frame == ToBrowser::Pong {}).then_some(())).await;
+    node::gateway::rounds::round(gate).await;
+    assert_eq!(over.bye().await, Some(Cut::SessionOver));
+    stays.say(&ToNode::Ping {}).await;
+    stays.pick("a pong", |frame| (*frame == ToBrowser::Pong {}).then_some(())).await;
 }
