@@ -16,6 +16,7 @@ use protocol::{
     caller::Caller,
     codec,
     frame::{Cut, ToBrowser, ToNode},
+    id::{SessionId, TenantId},
     limits,
     session::Origin,
     time::Span,
@@ -36,14 +37,14 @@ const RENEWED: Duration = Duration::from_secs(50);
 
 const _: () = assert!(RENEWED.as_millis() as u64 * 2 < TICKET_LIFE.ms());
 
-/// Takes the first frame of a page of another node: whose session its ticket shows.
+/// Takes the first frame of a page of another node: which session its ticket shows.
 ///
 /// # Errors
 /// The cut that ends the socket.
-pub(super) async fn arrive(
+pub(super) async fn ticket(
     gate: &Gate,
     up: &mut SplitStream<WebSocket>,
-) -> Result<(Caller, Origin), Cut> {
+) -> Result<(TenantId, SessionId), Cut> {
     let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
     let Message::Text(text) = first else { return Err(Cut::Version) };
     let ticket = match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {
@@ -55,6 +56,17 @@ pub(super) async fn arrive(
     if until < gate.house.now() {
         return Err(Cut::SessionOver); // J2
     }
+    Ok((tenant, session))
+}
+
+/// Looks up whose session that is.
+///
+/// # Errors
+/// The cut that ends the socket.
+pub(super) async fn known(
+    gate: &Gate,
+    (tenant, session): (TenantId, SessionId),
+) -> Result<(Caller, Origin), Cut> {
     match auth::known(gate, tenant, session).await {
         Ok(known) => Ok((known.by, known.origin)), // J1
         Err(no) if no.is_session() => Err(Cut::SessionOver),

@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! - **W1** The first frame is a hello, or shows a ticket, within [`HELLO_IN`], in a version this
-//!   node speaks.
+//!   node speaks; nothing else is cut as of another version, which no browser comes back from.
 //! - **W2** At most [`ASKS`] asks are under way; then the socket is not read until one is answered.
 //! - **W3** At most `limits::FRAMES_IN_FLIGHT` frames are sent and not acknowledged; then the
 //!   outbox fills, and the socket is cut as slow.
@@ -67,6 +67,8 @@ use super::{
 
 /// How long a socket may wait with its hello.
 const HELLO_IN: Duration = Duration::from_secs(10);
+/// How long it may take to find out who that is. Then the browser tries another node.
+const WELCOME_IN: Duration = Duration::from_secs(10);
 /// Asks of one socket under way at a time.
 const ASKS: usize = 64;
 /// A quiet socket is pinged after this long.
@@ -118,9 +120,8 @@ pub async fn upgrade(
 /// A page of another node: nobody is known before its first frame shows a ticket.
 async fn arriving(gate: &Shared, socket: WebSocket) {
     let (mut down, mut up) = socket.split();
-    let first = tokio::time::timeout(HELLO_IN, arrive::arrive(gate, &mut up)).await;
-    let met = first.unwrap_or(Err(Cut::Version)); // W1
-    let why = match met {
+    let arrived = async |ticket| arrive::known(gate, ticket).await;
+    let why = match met(arrive::ticket(gate, &mut up), arrived).await {
         Ok((by, origin)) => {
             let whole = down.reunite(up).expect("two halves of one socket");
             return live(gate, by, origin, whole, true).await;
@@ -214,19 +215,13 @@ impl<'a> Life<'a> {
     async fn run(&mut self, socket: WebSocket, mut outgoing: Outgoing, arrived: bool) -> Cut {
         let mut cuts = self.gate.house.cuts(); // before the hello, so that none is missed
         let (mut down, mut up) = socket.split();
-        let hello = async {
-            if !arrived {
-                hello(&mut up).await?;
-            }
-            self.welcome().await
-        };
-        let why = match tokio::time::timeout(HELLO_IN, hello).await {
-            Ok(Ok(until)) => {
+        let hello = async { if arrived { Ok(()) } else { hello(&mut up).await } };
+        let why = match met(hello, async |()| self.welcome().await).await {
+            Ok(until) => {
                 let ends = Ends::new(self.gate, &outgoing, until);
                 self.serve(&mut up, &mut down, &mut outgoing, ends, &mut cuts).await
             }
-            Ok(Err(why)) => why,
-            Err(_) => Cut::Version, // W1
+            Err(why) => why,
         };
         self.outbox.cut(why);
         let mut rooms = Vec::new();
@@ -445,6 +440,16 @@ impl<'a> Life<'a> {
     }
 }
 
+/// Takes the first frame, and finds out who that is, each in its time (W1).
+async fn met<F, T>(
+    first: impl Future<Output = Result<F, Cut>>,
+    then: impl AsyncFnOnce(F) -> Result<T, Cut>,
+) -> Result<T, Cut> {
+    let first = tokio::time::timeout(HELLO_IN, first).await.unwrap_or(Err(Cut::Version))?;
+    // Late is not wrong: its session may be on its way from one node to another.
+    tokio::time::timeout(WELCOME_IN, then(first)).await.unwrap_or(Err(Cut::Stopping))
+}
+
 /// Takes the hello of a page of this node.
 async fn hello(up: &mut SplitStream<WebSocket>) -> Result<(), Cut> {
     let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
@@ -500,4 +505,20 @@ async fn farewell(down: &mut SplitSink<WebSocket, Message>, why: Cut) {
     };
     // A peer that does not take its farewell has it cut short.
     let _ = tokio::time::timeout(FAREWELL_IN, last).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+
+    #[tokio::test(start_paused = true)]
+    async fn w1_a_missing_hello_is_of_another_version_and_a_late_welcome_is_not() {
+        let known = async |it: u8| Ok(it);
+        assert_eq!(met(ready(Ok(7)), known).await, Ok(7));
+        assert_eq!(met(pending(), known).await, Err(Cut::Version));
+        let late = async |_: u8| pending::<Result<u8, Cut>>().await;
+        assert_eq!(met(ready(Ok(7)), late).await, Err(Cut::Stopping), "W1");
+        assert_eq!(met(ready(Err::<u8, _>(Cut::Malformed)), known).await, Err(Cut::Malformed));
+    }
 }
