@@ -1,7 +1,12 @@
 //! Watching an actor wherever it lives, and going on watching when it moves.
+//!
+//! # Invariants
+//! - **WA1** Whoever had a place and is without one for [`LOST_FOR`] is cut: this node may be the one
+//!   that cannot reach the others, and who only watches would not know. The browser tries another
+//!   node, where a first place is waited for longer.
 
 use protocol::{
-    frame::{Fault, Refusal, ToBrowser},
+    frame::{Cut, Fault, Refusal, ToBrowser},
     id::Seq,
     key::Key,
     media::MediaSignal,
@@ -11,7 +16,7 @@ use std::{
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     House,
@@ -28,6 +33,9 @@ use crate::{
 
 /// How long a view may take after its watch was taken in, before the watch is tried anew.
 const SHOWN_IN: Duration = Duration::from_secs(5);
+/// How long a watch that had a place looks for another one. A shard whose node died is usually
+/// served again within two seconds.
+const LOST_FOR: Duration = Duration::from_secs(3);
 /// How often something is said to another node that does not hear.
 const INSIST: usize = 5;
 
@@ -186,7 +194,7 @@ impl House {
 /// Looks for a place for a watch until it has one or nobody is interested any more. `first` waits
 /// for the first view, and not for ever.
 async fn seek(house: Weak<House>, id: u64, mut first: Option<oneshot::Sender<Result<(), No>>>) {
-    let mut patience = None;
+    let (mut patience, mut since) = (None, Instant::now());
     loop {
         let Some(it) = house.upgrade().filter(|it| !it.roof.stopped.load(Ordering::Relaxed)) else {
             return;
@@ -204,6 +212,7 @@ async fn seek(house: Weak<House>, id: u64, mut first: Option<oneshot::Sender<Res
                 if it.interests.lock().settled(id, wanted.turn) {
                     return;
                 }
+                since = Instant::now();
                 continue;
             }
             Err(no) => no,
@@ -215,6 +224,9 @@ async fn seek(house: Weak<House>, id: u64, mut first: Option<oneshot::Sender<Res
             (No::Away, Some(_)) => !patience.wait().await,
             (_, Some(_)) => true,
             (_, None) => {
+                if no == No::Away && since.elapsed() >= LOST_FOR {
+                    wanted.outbox.cut(Cut::Stopping); // WA1
+                }
                 drop(it); // not kept alive by who waits
                 patience.wait_on().await;
                 continue;

@@ -7,7 +7,7 @@ use protocol::{
     cluster::Epoch,
     codec,
     conversation::{ConversationCommand, ConversationEvent},
-    frame::{Event, Fault, ToBrowser},
+    frame::{Cut, Event, Fault, ToBrowser},
     id::{CaseId, MessageId, Seq},
     key::{Key, SHARDS},
     peer::{PEER_FRAME_BYTES, PeerAnswer, PeerFrame, PeerNo, PeerRequest, Told},
@@ -350,6 +350,15 @@ impl Browser {
             .expect("the socket is open");
         let text = std::str::from_utf8(&frame).expect("text");
         codec::from_json::<ToBrowser, 2_000_000>(text).expect("a frame")
+    }
+
+    /// Reads to the end of its socket: why it ended.
+    pub(super) async fn cut(&mut self) -> Cut {
+        loop {
+            if let Err(why) = self.frames.next().await {
+                return why;
+            }
+        }
     }
 
     /// Reads until it has folded this position: every message it saw, in the order of positions,

@@ -1,7 +1,7 @@
 //! Watchers on another node: told once per node, and what is lost is watched anew.
 
 use protocol::{
-    frame::{Refusal, ToBrowser},
+    frame::{Cut, Refusal, ToBrowser},
     id::{Seq, SessionId},
 };
 use std::collections::BTreeMap;
@@ -145,4 +145,24 @@ async fn a_socket_that_ends_in_the_middle_of_its_watch_leaves_nothing_behind() {
         }
     }
     until("nothing is left", || here.watches() + there.watches() + here.guests() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn wa1_who_only_watches_is_cut_when_the_way_to_its_actor_stays_lost() {
+    let town = Town::of(2).await;
+    let (here, there) = (town.house(1), town.house(2));
+    let key = open(&here, 7).await;
+    let mut browser = Browser::watch(&there, expert(1), key, Seq::START).await;
+    let mut near = Browser::watch(&here, expert(1), key, Seq::START).await;
+    assert!(matches!(browser.told().await, ToBrowser::Shown { .. }));
+    town.fill((2, 1), true);
+    town.fill((1, 2), true);
+    here.line_lost(2);
+    there.line_lost(1);
+    assert_eq!(browser.cut().await, Cut::Stopping, "WA1");
+    there.unwatch(key, browser.id);
+    // Whoever is on the right side goes on.
+    assert!(matches!(near.told().await, ToBrowser::Shown { .. }));
+    let said = say(&here, key, 1, "allein").await;
+    assert!(matches!(near.told().await, ToBrowser::Happened { seq, .. } if seq == said));
 }
