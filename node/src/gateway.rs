@@ -88,6 +88,8 @@ pub struct Gate {
     pub desk: Desk,
     /// The cluster, as figures show it.
     pub seen: metrics::cluster::Seen,
+    /// Whether this node reaches anybody.
+    pub contact: health::Contact,
 }
 
 impl Gate {

@@ -47,7 +47,9 @@ use crate::{
         sight::Sight,
     },
     config::{Config, EngineName},
-    gateway::{self, Gate, guard::Guards, operator::Desk, rounds, socket::PerSession},
+    gateway::{
+        self, Gate, guard::Guards, health::Contact, operator::Desk, rounds, socket::PerSession,
+    },
     media::{MediaConfig, MediaLoop},
     metrics::Metrics,
     secrets::{Secrets, chance, write_private},
@@ -146,6 +148,7 @@ impl Node {
             tokio::spawn(serve::run(listener, stopping.clone())),
             tokio::spawn(sweep(gate.clone(), stopping.clone())),
             tokio::spawn(rounds::run(gate.clone(), stopping.clone())),
+            tokio::spawn(look_out(gate.clone(), stopping.clone())),
             admin::open(&data, orders, stopping.clone())
                 .map_err(|it| disk(&admin::path(&data), it))?,
         ];
@@ -317,6 +320,7 @@ fn open_gate(
         cluster: sight.clone(),
         desk: Desk::new(now()),
         seen: wiring::seen(&member, &holder),
+        contact: Contact::default(),
         secrets,
         tenant,
         node,
@@ -420,6 +424,10 @@ async fn sweep(gate: Arc<Gate>, mut stopping: watch::Receiver<bool>) {
             _ = stopping.wait_for(|stop| *stop) => return,
         }
     }
+}
+
+async fn look_out(gate: Arc<Gate>, stopping: watch::Receiver<bool>) {
+    gate.contact.follow(&gate.seen, stopping).await;
 }
 
 /// Health and figures in plain HTTP, on a port of their own.
