@@ -43,6 +43,14 @@ pub trait Part:
     /// Answers a query; what it sees is durable before the answer leaves.
     fn answer(&self, query: Self::Query) -> Self::Answer;
 
+    /// Whether what this input keeps is too important to stand on one disk (rule R5, strict): then it
+    /// is refused, with a fault that passes, while its shard has long been without a second copy
+    /// that another node could hold. Everything else is kept all the same (available): people go on
+    /// talking, and nobody is kept from making a link worthless.
+    fn is_strict(_input: &Self::Input) -> bool {
+        false
+    }
+
     /// The version of its snapshot's shape; another version is ignored and the journal replayed.
     const SNAPSHOT: u16 = 1;
 
@@ -161,6 +169,12 @@ impl Part for Tenant {
         self.answer(query)
     }
 
+    /// What a customer is promised: a case, and a way in.
+    fn is_strict(input: &tenant::Input) -> bool {
+        use protocol::tenant::TenantCommand::{Invite, Open};
+        matches!(input, tenant::Input::Command { command: Open { .. } | Invite { .. }, .. })
+    }
+
     fn topic(_key: Key) -> Option<Topic> {
         Some(Topic::Tenant {})
     }
@@ -201,6 +215,11 @@ impl Part for Vault {
 
     fn answer(&self, query: vault::Query) -> vault::Answer {
         self.answer(query)
+    }
+
+    /// Who may sign in. A name is given again at the next door.
+    fn is_strict(input: &vault::Input) -> bool {
+        matches!(input, vault::Input::Enroll { .. })
     }
 
     fn no(why: Self::Refusal) -> Refusal {

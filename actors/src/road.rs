@@ -43,6 +43,12 @@ pub trait Road: Send + Sync + 'static {
         self.whose(shard) == Whose::Here
     }
 
+    /// Whether the shard has stood on one disk for longer than it should, although another node could
+    /// hold the second copy (rule R5).
+    fn frail(&self, _shard: u16) -> bool {
+        false
+    }
+
     /// Rises whenever this node ceases to serve the shard, before it may serve it again: what was
     /// read in an earlier reign is not known to be the newest.
     fn reign(&self, _shard: u16) -> u64 {

@@ -15,6 +15,8 @@
 //! - **K6** A life that began in an earlier reign of this node over its shard does nothing more.
 //! - **K7** A request that was kept is not decided once more, by this life or another one: it is
 //!   answered as before, as long as it is remembered ([`crate::answered`]).
+//! - **K8** What must not stand on one disk is not kept while its shard long has but one, and another
+//!   node could hold the second ([`Part::is_strict`]).
 
 use bytes::Bytes;
 use protocol::{
@@ -57,6 +59,11 @@ pub trait World: Send + Sync + 'static {
     /// Whether this node serves the actor's shard.
     fn here(&self, _key: Key) -> bool {
         true
+    }
+
+    /// Whether its shard has stood on one disk for too long for what is important.
+    fn frail(&self, _key: Key) -> bool {
+        false
     }
 
     /// Whether this node surely still serves it, at this very moment.
@@ -224,11 +231,12 @@ impl<M: Part> Running<M> {
             let again = Then::Answer(reply, Ok(seq)); // K7
             return self.decided(me, now, plan, None, again, Some(place));
         }
+        let strict = M::is_strict(&input);
         self.machine.decide(now, &asker.by, input, &mut plan);
         let answer = match plan.refusal.take() {
             Some(no) => Err(No::Refused(M::no(no))),
             None if plan.events.is_empty() => Ok(self.folded),
-            None => match self.boot.keeper.writable() {
+            None => match self.may_keep(strict) {
                 Ok(()) => Ok(Seq(self.folded.0 + plan.events.len() as u64)),
                 Err(fault) => {
                     plan = Plan::empty(); // nothing half-done: refused before it is folded
@@ -237,6 +245,15 @@ impl<M: Part> Running<M> {
             },
         };
         self.decided(me, now, plan, request, Then::Answer(reply, answer), Some(place));
+    }
+
+    fn may_keep(&self, strict: bool) -> Result<(), Fault> {
+        self.boot.keeper.writable()?;
+        if strict && self.boot.world.frail(self.boot.key) {
+            tracing::warn!(key = %self.boot.key, "refused: its shard has long had one copy only");
+            return Err(Fault::OneCopy); // K8
+        }
+        Ok(())
     }
 
     fn watch(

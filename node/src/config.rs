@@ -133,6 +133,10 @@ knobs! {
         beat_ms: u64 = 100,
         /// Milliseconds of silence after which the other copy is given up.
         silence_ms: u64 = 500,
+        /// Seconds for which everything is kept with one copy when a node is lost. After that new
+        /// cases, links and sign-ins are refused until there are two again; talking goes on. Two
+        /// nodes, which have no third to hold a copy, go on with everything.
+        one_copy_seconds: u64 = 10,
     }
     /// What is kept, and where.
     storage: Storage {
@@ -250,6 +254,10 @@ impl Cluster {
         if !(Settings::PATIENCE * self.beat_ms..=Settings::SILENCE).contains(&self.silence_ms) {
             let remedy = "choose four beats at least, 60000 at most";
             return no("cluster.silence_ms", self.silence_ms.to_string(), remedy);
+        }
+        if !(1..=86_400).contains(&self.one_copy_seconds) {
+            let value = self.one_copy_seconds.to_string();
+            return no("cluster.one_copy_seconds", value, "choose 1 to 86400");
         }
         if self.countries.is_empty() {
             let remedy = "name at least the country of this node";

@@ -252,7 +252,7 @@ impl Ground {
             clock: Arc::new(now),
             media: calls.clone(),
             awake_max: config.limits.actors_awake,
-            road: Arc::new(self.holder.way(&self.member)),
+            road: Arc::new(self.holder.way(&config.cluster, &self.member)),
             birth: u64::from_be_bytes(chance()),
         })
         .await?;

@@ -154,6 +154,9 @@ names! {
         Timeout,
         /// The node goes down: connect elsewhere or again.
         Stopping,
+        /// It is too important for the one copy there could be at the moment: ask again in a
+        /// minute. Since version 2 of the words between nodes.
+        OneCopy,
     }
 }
 

@@ -15,8 +15,12 @@ pub const STORED: u16 = 2;
 /// What nodes speak among themselves. Each number says what changed.
 ///
 /// - 1: the first.
-/// - 2: an input says which request it is, and is done once however often it comes.
+/// - 2: an input says which request it is, and is done once however often it comes. What must not
+///   stand on one disk is refused with a fault of its own.
 pub const PEER_WIRE: u16 = 2;
 
 /// What every member has to speak before actors remember requests.
 pub const REQUESTS: u16 = 2;
+
+/// What every member has to speak before anything is refused because of one copy.
+pub const STRICT: u16 = 2;

@@ -6,6 +6,7 @@ use protocol::{
     key::{Key, SHARDS},
     peer::PeerRequest,
     time::Time,
+    version,
 };
 use std::{
     collections::BTreeSet,
@@ -196,6 +197,11 @@ impl World for Roof {
 
     fn readable(&self, key: Key) -> bool {
         self.road.readable(key.shard())
+    }
+
+    fn frail(&self, key: Key) -> bool {
+        // A member of an older release could not tell its browsers why.
+        self.road.frail(key.shard()) && self.road.level() >= version::STRICT
     }
 
     fn reign(&self, key: Key) -> u64 {

@@ -116,7 +116,7 @@ impl Holder {
     }
 
     /// The actors' way to other nodes.
-    pub fn way(&self, member: &Membership) -> ActorWay {
+    pub fn way(&self, cluster: &Cluster, member: &Membership) -> ActorWay {
         ActorWay {
             me: member.identity.key,
             peers: member.peers.clone(),
@@ -124,6 +124,7 @@ impl Holder {
             moves: self.moves.subscribe(),
             ledger: self.ledger.clone(),
             pump: self.pump.clone(),
+            alone: Duration::from_secs(cluster.one_copy_seconds),
         }
     }
 

@@ -4,7 +4,7 @@ use actors::road::{Later, Road, Whose};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use protocol::{
-    cluster::{Map, NodeKey, Purpose},
+    cluster::{Map, Member, NodeKey, Purpose},
     frame::Fault,
     id::Seq,
     peer::{Class, PeerAnswer, PeerNo, PeerRequest},
@@ -101,6 +101,8 @@ pub struct ActorWay {
     pub ledger: Ledger,
     /// Knows how often it ceased to hold it.
     pub pump: Arc<Pump>,
+    /// How long a shard may stand on one disk before what is important is refused.
+    pub alone: Duration,
 }
 
 impl Road for ActorWay {
@@ -119,6 +121,12 @@ impl Road for ActorWay {
 
     fn readable(&self, shard: u16) -> bool {
         self.ledger.readable(shard)
+    }
+
+    fn frail(&self, shard: u16) -> bool {
+        let long = self.alone.as_millis() as u64;
+        self.ledger.solo_for(shard).is_some_and(|it| it >= long)
+            && has_spare(&self.maps.borrow(), self.me)
     }
 
     fn reign(&self, shard: u16) -> u64 {
@@ -149,10 +157,51 @@ impl Road for ActorWay {
     }
 }
 
+/// Whether two other nodes hold data and stay: the one that was lost, and one that could take its
+/// place. Two nodes have no such choice, and go on with one copy.
+fn has_spare(map: &Map, me: NodeKey) -> bool {
+    let holds = |it: &&Member| it.purpose == Purpose::Data && !it.draining && it.key != me;
+    map.members.values().filter(holds).count() >= 2
+}
+
 /// Whether a member may ask this: a witness takes part in the consensus and in nothing else.
 pub fn may_ask(map: &Map, from: u64, request: &PeerRequest) -> Result<(), PeerNo> {
     let consensus =
         matches!(request, PeerRequest::Raft(_) | PeerRequest::Change(_) | PeerRequest::Status);
     let data = map.members.get(&from).is_some_and(|it| it.purpose == Purpose::Data);
     if consensus || data { Ok(()) } else { Err(PeerNo::Unknown) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{cluster::Labels, id::NodeId};
+
+    fn member(number: u64, purpose: Purpose, draining: bool) -> (u64, Member) {
+        let member = Member {
+            key: NodeKey { number, storage: number },
+            id: NodeId::from_u128(number.into()),
+            peer: String::new(),
+            addresses: Vec::new(),
+            web: Vec::new(),
+            labels: Labels::default(),
+            purpose,
+            release: String::new(),
+            wire: 1,
+            draining,
+        };
+        (number, member)
+    }
+
+    #[test]
+    fn two_nodes_and_a_witness_have_no_spare_and_three_nodes_have() {
+        let me = NodeKey { number: 1, storage: 1 };
+        let with = |third| {
+            let members = [member(1, Purpose::Data, false), member(2, Purpose::Data, false), third];
+            has_spare(&Map { members: members.into(), ..Map::default() }, me)
+        };
+        assert!(!with(member(3, Purpose::Witness, false)));
+        assert!(!with(member(3, Purpose::Data, true)));
+        assert!(with(member(3, Purpose::Data, false)));
+    }
 }

@@ -90,9 +90,10 @@ impl From<No> for Not {
 
 impl IntoResponse for Not {
     fn into_response(self) -> Response {
-        let often = self.0 == StatusCode::TOO_MANY_REQUESTS;
+        let alone = matches!(self.1, Reply::Faulted { fault: Fault::OneCopy });
+        let later = alone || self.0 == StatusCode::TOO_MANY_REQUESTS;
         let mut response = (self.0, Json(self.1)).into_response();
-        if often {
+        if later {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
         response

@@ -329,6 +329,7 @@ media-refused-full = Bild und Ton sind gerade ausgelastet. Der Chat funktioniert
 
 fault-busy = Gerade ist viel los. Bitte versuchen Sie es gleich noch einmal.
 fault-disk-full = Der Speicher ist voll. Das wurde nicht gespeichert.
+fault-one-copy = Das wird immer doppelt gesichert, und gerade fehlt der zweite Speicherort. Es wurde nicht gespeichert. Bitte versuchen Sie es in einer Minute noch einmal.
 fault-disk = Der Speicher antwortet nicht. Bitte prüfen Sie, ob alles da ist.
 fault-restarted = Das hat gerade nicht geklappt. Bitte versuchen Sie es noch einmal.
 fault-timeout = Der Server antwortet nicht. Bitte versuchen Sie es noch einmal.

@@ -328,6 +328,7 @@ media-refused-full = Picture and sound are at their limit. The chat goes on work
 
 fault-busy = There is a lot going on. Please try again in a moment.
 fault-disk-full = The storage is full. This was not saved.
+fault-one-copy = This is always kept in two places, and the second one is missing just now. It was not saved. Please try again in a minute.
 fault-disk = The storage does not answer. Please check whether everything is there.
 fault-restarted = That did not work. Please try again.
 fault-timeout = The server does not answer. Please try again.

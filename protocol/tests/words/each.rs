@@ -161,7 +161,7 @@ made_enums! {
         Session { why } Tenant { why } Vault { why } Room { why } Conversation { why }
         File { why } Media { why }
     }
-    frame::Fault { Busy {} DiskFull {} Disk {} Restarted {} Timeout {} Stopping {} }
+    frame::Fault { Busy {} DiskFull {} Disk {} Restarted {} Timeout {} Stopping {} OneCopy {} }
     frame::Cut {
         Version {} Malformed {} Slow {} Flood {} SessionOver {} TooMany {} Stopping {}
     }

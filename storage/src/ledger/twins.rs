@@ -137,7 +137,12 @@ struct Shard {
     standing: RwLock<Standing>,
     /// See [`Replica::readable_until`]; 0 unless the shard is shown as served.
     until: AtomicU64,
+    /// See [`Replica::solo_since`]; [`NEVER`] unless it is shown as served, and alone.
+    solo: AtomicU64,
 }
+
+/// A moment that does not come.
+const NEVER: u64 = u64::MAX;
 
 impl Host {
     pub(super) fn new(
@@ -163,6 +168,7 @@ impl Host {
                 cell: Mutex::new(cell),
                 standing: RwLock::new(Standing::Idle),
                 until: AtomicU64::new(0),
+                solo: AtomicU64::new(NEVER),
             }
         };
         Arc::new(Self {
@@ -341,6 +347,8 @@ impl Host {
         let serves = matches!(standing, Standing::Serving { .. });
         let until = if serves { cell.replica.readable_until() } else { 0 };
         front.until.store(until, Release);
+        let solo = cell.replica.solo_since().filter(|_| serves);
+        front.solo.store(solo.unwrap_or(NEVER), Relaxed);
         if cell.shown != standing {
             cell.shown = standing;
             *front.standing.write() = standing;
@@ -519,6 +527,14 @@ impl Ledger {
             let until = host.shards[usize::from(shard)].until.load(Acquire);
             until == u64::MAX || (until > 0 && host.world.now() < until)
         })
+    }
+
+    /// For how many milliseconds this node has served the shard without a second copy, when it does
+    /// (rule R5).
+    pub fn solo_for(&self, shard: u16) -> Option<u64> {
+        let host = self.0.twins.as_ref()?;
+        let since = host.shards[usize::from(shard)].solo.load(Relaxed);
+        (since != NEVER).then(|| host.world.now().saturating_sub(since))
     }
 
     /// Every copy this node holds or builds.

@@ -66,8 +66,7 @@ pub struct Status {
     pub uncommitted_bytes: u64,
     /// Bytes of committed entries kept in memory.
     pub ring_bytes: u64,
-    /// This node serves without a second copy since then (rule R5: what follows from it is
-    /// decided above).
+    /// See [`Replica::solo_since`].
     pub solo_since: Option<u64>,
     /// The twin that was proposed and acknowledges already.
     pub proposed: Option<NodeKey>,
@@ -92,7 +91,7 @@ impl Replica {
             ..Status::default()
         };
         if let Role::Primary(primary) = &self.role {
-            status.solo_since = self.solo_since;
+            status.solo_since = self.solo_since();
             status.proposed = primary.joint.map(|joint| joint.node);
             let peers = primary.peers.values().map(|peer| PeerStatus {
                 node: peer.node,
@@ -103,6 +102,12 @@ impl Replica {
             status.peers = peers.collect();
         }
         status
+    }
+
+    /// Since when this node serves without a second copy (rule R5: what follows from it is decided
+    /// above).
+    pub fn solo_since(&self) -> Option<u64> {
+        self.solo_since.filter(|_| matches!(self.role, Role::Primary(_)))
     }
 
     fn role_name(&self) -> RoleName {

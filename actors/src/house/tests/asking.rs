@@ -1,7 +1,7 @@
 //! Asks and queries find their actor, wherever it lives.
 
 use protocol::{
-    caller::Caller,
+    caller::{Caller, Role},
     cluster::Epoch,
     codec,
     frame::Fault,
@@ -9,6 +9,7 @@ use protocol::{
     key::Key,
     peer::{PeerNo, PeerRequest},
     tenant::TenantCommand,
+    time::Span,
 };
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::{
     house::House,
     tenant::{self, Tenant},
     trial::{BANK, customer, expert},
+    vault::{self, Vault},
 };
 
 async fn admits(house: &Arc<House>, key: Key, by: Caller) -> Result<bool, No> {
@@ -139,4 +141,55 @@ async fn what_was_left_open_is_asked_again_by_whoever_serves_next() {
     let query = tenant::Query::LinkOf { by, case, link };
     let answer = town.house(1).query::<Tenant>(tenant, query).await;
     assert!(matches!(answer, Ok(tenant::Answer::LinkOf(Ok(until))) if until.ms() > 0));
+}
+
+#[tokio::test]
+async fn k8_with_one_copy_what_is_important_is_refused_and_people_go_on() {
+    let town = Town::of(2).await;
+    let house = town.house(2);
+    let key = open(&house, 8).await;
+    let (tenant, case) = (Key::Tenant(BANK), CaseId::from_u128(7));
+    let ask = async |command, link: u128| {
+        let (link, customer) = (LinkId::from_u128(link), PersonId::from_u128(2));
+        let input = tenant::Input::Command { command, case, link, customer };
+        house.ask::<Tenant>(tenant, expert(1), input).await
+    };
+    let invite = TenantCommand::Invite { case, life: Span::from_secs(3600) };
+    ask(TenantCommand::Open { title: "Baufinanzierung".into() }, 9).await.expect("opened");
+    town.frail(true);
+    let refused = Err(No::Faulted(Fault::OneCopy));
+    let links = async || match house.query::<Tenant>(tenant, links_of(case)).await {
+        Ok(tenant::Answer::LinkOf(found)) => found.is_ok(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ask(invite.clone(), 10).await, refused, "K8");
+    assert!(!links().await, "nothing of it is kept");
+    say(&house, key, 1, "weiter").await;
+    let revoke = TenantCommand::Revoke { link: LinkId::from_u128(9) };
+    ask(revoke, 11).await.expect("what protects somebody is never refused");
+    let secret = vault::Input::Enroll {
+        person: PersonId::from_u128(1),
+        login: "yildiz@bank.example".into(),
+        secret: "$argon2id$".into(),
+    };
+    let name = vault::Input::Name {
+        person: PersonId::from_u128(1),
+        role: Role::Expert,
+        name: "Frau Yıldız".into(),
+    };
+    let node = Caller::node(BANK);
+    house.ask::<Vault>(Key::Vault(BANK), node, name).await.expect("guests are let in");
+    assert_eq!(house.ask::<Vault>(Key::Vault(BANK), node, secret).await, refused, "K8");
+    // A member of the first release could not tell its browsers why.
+    town.level(1);
+    ask(invite.clone(), 12).await.expect("invited");
+    town.level(protocol::version::PEER_WIRE);
+    assert_eq!(ask(invite.clone(), 10).await, refused, "K8");
+    town.frail(false);
+    ask(invite, 10).await.expect("there are two copies again");
+    assert!(links().await);
+}
+
+fn links_of(case: CaseId) -> tenant::Query {
+    tenant::Query::LinkOf { by: expert(1), case, link: LinkId::from_u128(10) }
 }

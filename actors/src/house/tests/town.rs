@@ -57,6 +57,8 @@ struct State {
     lose_answers: usize,
     /// What every member speaks, when that is not what this release does.
     level: Option<u16>,
+    /// Everything has long stood on one disk.
+    frail: bool,
 }
 
 /// The way of news from one node to another.
@@ -202,6 +204,11 @@ impl Town {
         self.state.lock().level = Some(level);
     }
 
+    /// Everything has long stood on one disk, or does not any more.
+    pub(super) fn frail(&self, frail: bool) {
+        self.state.lock().frail = frail;
+    }
+
     /// Everything an actor's journal holds, as it is stored.
     pub(super) fn entries(&self, key: Key) -> Vec<Vec<u8>> {
         let journal = JournalId::new(&key.to_string()).expect("a name");
@@ -274,6 +281,10 @@ impl Road for Street {
 
     fn moves(&self) -> watch::Receiver<u64> {
         self.town().moves.subscribe()
+    }
+
+    fn frail(&self, _shard: u16) -> bool {
+        self.town().state.lock().frail
     }
 
     fn level(&self) -> u16 {

@@ -4,6 +4,7 @@ import type { Cut, Fault } from "../protocol/words";
 export const FAULTS: Record<Fault, string> = {
   busy: "fault-busy",
   diskFull: "fault-disk-full",
+  oneCopy: "fault-one-copy",
   disk: "fault-disk",
   restarted: "fault-restarted",
   timeout: "fault-timeout",

@@ -164,3 +164,22 @@ fn crashes_of_either_lose_nothing_that_was_acknowledged() {
         assert_eq!(*cluster.hub.alarms.lock(), []);
     }
 }
+
+#[test]
+fn how_long_a_shard_stands_alone_is_told_beside_what_may_be_read() {
+    let (mut cluster, worlds) = cluster(2);
+    let journal = id("room/1");
+    let shard = journal.shard();
+    cluster.pair(shard, 1, 2);
+    assert_eq!((cluster.at(1).solo_for(shard), cluster.at(2).solo_for(shard)), (None, None));
+    let dead = cluster.up.remove(&node(1)).expect("it runs");
+    worlds[0].crash(dead, &mut Dice::new(1));
+    cluster.until("the twin serves", |it| it.serves(2, shard));
+    let since = cluster.at(2).solo_for(shard).expect("it is alone");
+    cluster.until("time passes", |it| it.at(2).solo_for(shard) > Some(since + 10_000));
+    cluster.start(1);
+    cluster.want(shard, 2, Some(1));
+    cluster.until("it is the twin now", |it| it.config(shard).twin == Some(node(1)));
+    cluster.until("both know", |it| it.at(2).solo_for(shard).is_none());
+    assert_eq!(cluster.at(1).solo_for(shard), None, "who follows is not alone");
+}
