@@ -58,13 +58,14 @@ impl Crowd {
     /// Opens the rooms, then lets the guests in.
     pub(crate) async fn enter(
         plan: &Plan,
-        site: Site,
+        sites: &[Site],
         login: &str,
         password: &str,
         process: Option<&Process>,
     ) -> Result<Self> {
         let clock = Arc::new(Clock::new());
-        let shared = Shared { site, clock, deliveries: Arc::new(Latencies::new()) };
+        let deliveries = Arc::new(Latencies::new());
+        let shared = Shared { sites: sites.into(), clock, deliveries, window: plan.window() };
         let bar = bar("rooms", plan.people.rooms);
         let mut rooms = Vec::new();
         for number in 0..plan.people.rooms {
@@ -134,7 +135,7 @@ impl Room {
     /// One more guest through the link: enters, knocks, is let in, watches.
     async fn guest(&self, shared: &Shared, plan: &Plan, index: usize) -> Result<Person> {
         let body = json!({ "link": self.token, "name": format!("Guest {index}") });
-        let cookie = session(&shared.site, "/api/enter", &body).await?;
+        let cookie = session(shared.site(index), "/api/enter", &body).await?;
         let person = Person::connect(shared, index, cookie, None).await?;
         if plan.people.seated {
             let knock = self.asked(RoomCommand::Knock {});
@@ -160,7 +161,7 @@ async fn open(
     password: &str,
 ) -> Result<Room> {
     let body = json!({ "login": login, "password": password });
-    let cookie = session(&shared.site, "/api/sign-in", &body).await?;
+    let cookie = session(shared.site(number), "/api/sign-in", &body).await?;
     let (send, mut news) = mpsc::channel(1024);
     let host = Person::connect(shared, number, cookie, Some(send)).await?;
     host.watch(Topic::Tenant {}).await?;

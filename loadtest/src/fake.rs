@@ -71,7 +71,8 @@ impl Fake {
     /// Somebody who is connected.
     pub(crate) async fn person(&self, index: usize) -> Person {
         let clock = Arc::new(Clock::new());
-        let shared = Shared { site: self.site(), clock, deliveries: Arc::new(Latencies::new()) };
+        let (sites, deliveries) = ([self.site()].into(), Arc::new(Latencies::new()));
+        let shared = Shared { sites, clock, deliveries, window: None };
         Person::connect(&shared, index, "k=v".into(), None).await.expect("welcome")
     }
 

@@ -16,6 +16,7 @@ mod report;
 mod site;
 mod storm;
 mod talk;
+mod window;
 mod wire;
 
 #[cfg(test)]
@@ -34,9 +35,9 @@ struct Arguments {
     /// What they do: a file of loadtest/plans.
     #[arg(long)]
     plan: PathBuf,
-    /// Where the node is, as browsers write it.
-    #[arg(long, default_value = "https://localhost:8443")]
-    site: String,
+    /// Where the nodes are, as browsers write it; people spread over them in turn.
+    #[arg(long, value_delimiter = ',', default_value = "https://localhost:8443")]
+    site: Vec<String>,
     /// Do not check the node's certificate. Only for a node on this machine.
     #[arg(long)]
     insecure: bool,
@@ -49,9 +50,9 @@ struct Arguments {
     /// The expert's password.
     #[arg(long)]
     password: String,
-    /// The node's process on this machine, to measure its memory and time.
-    #[arg(long)]
-    node_pid: Option<u32>,
+    /// The nodes' processes on this machine, to measure their memory and time.
+    #[arg(long, value_delimiter = ',')]
+    node_pid: Vec<u32>,
     /// Another seed than the plan's.
     #[arg(long)]
     seed: Option<u64>,
@@ -74,9 +75,10 @@ fn main() -> ExitCode {
 fn measure(arguments: &Arguments) -> Result<()> {
     let mut plan = Plan::read(&arguments.plan)?;
     plan.seed = arguments.seed.unwrap_or(plan.seed);
-    let site = Site::new(&arguments.site, arguments.insecure, &arguments.roots)?;
+    let site = |url: &String| Site::new(url, arguments.insecure, &arguments.roots);
+    let sites = arguments.site.iter().map(site).collect::<Result<Vec<Site>>>()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(run(arguments, &plan, site))?;
+    let report = runtime.block_on(run(arguments, &plan, &sites))?;
     print!("{}", report.table());
     report.write(&arguments.out)?;
     if report.lost > 0 {
@@ -92,10 +94,11 @@ fn measure(arguments: &Arguments) -> Result<()> {
 }
 
 /// Lets the people in, then lets them talk, idle and storm, as the plan says.
-async fn run(arguments: &Arguments, plan: &Plan, site: Site) -> Result<Report> {
-    let process = arguments.node_pid.map(Process::new).transpose()?;
+async fn run(arguments: &Arguments, plan: &Plan, sites: &[Site]) -> Result<Report> {
+    let pids = &arguments.node_pid;
+    let process = (!pids.is_empty()).then(|| Process::new(pids)).transpose()?;
     let mut report = Report::of(plan);
-    let crowd = Crowd::enter(plan, site, &arguments.login, &arguments.password, process.as_ref())
+    let crowd = Crowd::enter(plan, sites, &arguments.login, &arguments.password, process.as_ref())
         .await
         .context("the people could not come in")?;
     crowd.tell(&mut report);

@@ -25,6 +25,7 @@ use crate::{
     glance,
     measure::{Clock, Latencies},
     site::Site,
+    window::Window,
     wire::{self, Wire},
 };
 
@@ -49,12 +50,21 @@ pub(crate) struct Heard {
 /// What all people share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    /// Where the node is.
-    pub(crate) site: Site,
+    /// Where the nodes are.
+    pub(crate) sites: Arc<[Site]>,
     /// The run's clock.
     pub(crate) clock: Arc<Clock>,
     /// From a speaker's sending to a listener's hearing.
     pub(crate) deliveries: Arc<Latencies>,
+    /// What is on its way, when it is not to be more than the listeners keep up with.
+    pub(crate) window: Option<Arc<Window>>,
+}
+
+impl Shared {
+    /// The node of a person: each the next one's.
+    pub(crate) fn site(&self, index: usize) -> &Site {
+        &self.sites[index % self.sites.len()]
+    }
 }
 
 /// The handle of one person.
@@ -84,7 +94,7 @@ impl Person {
         cookie: String,
         news: Option<mpsc::Sender<ToBrowser>>,
     ) -> Result<Self> {
-        let (wire, welcome) = Wire::connect(&shared.site, &cookie).await?;
+        let (wire, welcome) = Wire::connect(shared.site(index), &cookie).await?;
         let ToBrowser::Welcome { session, .. } = welcome else { bail!("no welcome") };
         let heard = Arc::new(Heard::default());
         let (orders, inbox) = mpsc::channel(ORDERS);
@@ -207,7 +217,7 @@ impl Body {
         let start = Instant::now();
         let mut pause = Duration::from_millis(100);
         loop {
-            match Wire::connect(&self.shared.site, &self.cookie).await {
+            match Wire::connect(self.shared.site(self.index), &self.cookie).await {
                 Ok((wire, _)) => break self.wire = wire,
                 Err(why) if start.elapsed() + pause > PATIENCE => return Err(why),
                 Err(_) => tokio::time::sleep(pause).await,
@@ -232,6 +242,9 @@ impl Body {
             self.count(said.seq);
             if let Some(sent) = said.sent {
                 self.shared.deliveries.record(&self.shared.clock, self.index, sent);
+                if let Some(window) = &self.shared.window {
+                    window.heard();
+                }
             }
             return Ok(());
         }

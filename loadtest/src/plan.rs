@@ -4,7 +4,9 @@
 use anyhow::{Context, Result, bail};
 use protocol::limits;
 use serde::Deserialize;
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
+
+use crate::window::Window;
 
 /// People of one run, at most.
 const PEOPLE: usize = 20_000;
@@ -64,6 +66,10 @@ pub(crate) struct Talk {
     pub(crate) pause_ms: u64,
     /// How long a message is.
     pub(crate) text_bytes: usize,
+    /// Whether a message is on its way until everybody has heard it, and not only until it is
+    /// acknowledged. Of one room only.
+    #[serde(default)]
+    pub(crate) until_heard: bool,
     /// Before anything is measured.
     pub(crate) warm_seconds: u64,
     /// How long it is measured.
@@ -98,6 +104,13 @@ impl Plan {
         Self::parse(&name, &text).with_context(|| format!("{}", path.display()))
     }
 
+    /// What the listeners hold back, when they do.
+    pub(crate) fn window(&self) -> Option<Arc<Window>> {
+        let talk = self.talk.as_ref().filter(|talk| talk.until_heard)?;
+        let listeners = self.people.guests_per_room + 1;
+        Some(Arc::new(Window::new(talk.in_flight * talk.speakers_per_room, listeners)))
+    }
+
     fn parse(name: &str, text: &str) -> Result<Self> {
         let mut plan: Self = toml::from_str(text)?;
         plan.name = name.to_owned();
@@ -121,6 +134,8 @@ impl Plan {
             within("talk.text_bytes", talk.text_bytes, 24..=limits::MESSAGE_CHARS)?;
             within("talk.seconds", talk.seconds, 1..=SECONDS)?;
             within("talk.warm_seconds", talk.warm_seconds, 0..=SECONDS)?;
+            let rooms = if talk.until_heard { 1 } else { people.rooms };
+            within("people.rooms, when talk.until_heard", people.rooms, 1..=rooms)?;
             within("talk.pause_ms", talk.pause_ms, 0..=SECONDS * 1000)?;
         }
         if let Some(idle) = &self.idle {
@@ -150,11 +165,13 @@ mod tests {
 
     #[test]
     fn every_plan_that_is_kept_can_be_read() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
-        let plans: Vec<_> = fs::read_dir(folder).expect("plans/ exists").flatten().collect();
-        assert!(plans.len() >= 4);
-        for plan in plans {
-            Plan::read(&plan.path()).expect("a plan that is kept is within its bounds");
+        let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
+        let inside = |folder| fs::read_dir(folder).expect("plans/ exists").flatten();
+        let files = inside(plans.clone()).chain(inside(plans.join("cluster")));
+        let files: Vec<_> = files.map(|it| it.path()).filter(|it| it.is_file()).collect();
+        assert!(files.len() >= 9);
+        for plan in files {
+            Plan::read(&plan).expect("a plan that is kept is within its bounds");
         }
     }
 
@@ -163,6 +180,11 @@ mod tests {
         let text = include_str!("../plans/short.toml").replace("rooms = 2", "rooms = 100000");
         let why = Plan::parse("short", &text).expect_err("too many rooms");
         assert!(why.to_string().starts_with("people.rooms is 100000"), "{why}");
+        let text = include_str!("../plans/lecture.toml").replace("rooms = 1", "rooms = 2");
+        let text = text.replace("guests_per_room = 999", "guests_per_room = 9");
+        assert!(Plan::parse("lecture", &text).is_ok());
+        let heard = text.replace("pause_ms = 0", "pause_ms = 0\nuntil_heard = true");
+        assert!(Plan::parse("lecture", &heard).is_err(), "of one room only");
         let text = include_str!("../plans/short.toml").replace("rooms = 2", "romos = 2");
         assert!(Plan::parse("short", &text).is_err(), "unknown keys are refused");
     }

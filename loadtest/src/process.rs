@@ -1,4 +1,4 @@
-//! The node's process on this machine: its memory and its time, as the kernel counts them.
+//! The nodes' processes on this machine: their memory and their time, as the kernel counts them.
 
 use anyhow::{Context, Result};
 use std::fs;
@@ -6,34 +6,40 @@ use std::fs;
 /// Linux counts a process's time in these, on every machine it runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A process.
+/// One process, or those of all nodes together.
 pub(crate) struct Process {
-    pid: u32,
+    pids: Vec<u32>,
 }
 
 impl Process {
-    /// A process that is there.
-    pub(crate) fn new(pid: u32) -> Result<Self> {
-        let process = Self { pid };
-        process.memory().with_context(|| format!("there is no process {pid} to measure"))?;
+    /// Processes that are there.
+    pub(crate) fn new(pids: &[u32]) -> Result<Self> {
+        let process = Self { pids: pids.to_vec() };
+        process.memory().with_context(|| format!("there is no process {pids:?} to measure"))?;
         Ok(process)
     }
 
-    /// Bytes of memory it has touched and keeps.
+    /// Bytes of memory they have touched and keep; what is shared counts once.
     pub(crate) fn memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        resident(&status).context("the kernel does not say how much memory a process holds")
+        self.sum("smaps_rollup", |text| Some(proportional(text)? as f64)).map(|sum| sum as u64)
     }
 
-    /// Seconds of processor time so far, all its threads together.
+    /// Seconds of processor time so far, all their threads together.
     pub(crate) fn time(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        seconds(&stat).context("the kernel does not say how much time a process took")
+        self.sum("stat", seconds)
+    }
+
+    fn sum(&self, file: &str, read: impl Fn(&str) -> Option<f64>) -> Result<f64> {
+        let one = |pid: &u32| {
+            let text = fs::read_to_string(format!("/proc/{pid}/{file}"))?;
+            read(&text).with_context(|| format!("the kernel says nothing in {pid}/{file}"))
+        };
+        self.pids.iter().map(one).sum()
     }
 }
 
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn proportional(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib * 1024)
 }
@@ -54,9 +60,10 @@ mod tests {
     fn the_kernels_words_are_understood() {
         let stat = "17 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 150 0 0 20 0 1 0";
         assert_eq!(seconds(stat), Some(4.0));
-        assert_eq!(resident("VmPeak:\t 9 kB\nVmRSS:\t 2048 kB\n"), Some(2 * 1024 * 1024));
-        let myself = Process::new(std::process::id()).expect("I am there");
+        assert_eq!(proportional("Rss:\t 9 kB\nPss:\t 2048 kB\n"), Some(2 * 1024 * 1024));
+        let me = std::process::id();
+        let myself = Process::new(&[me]).expect("I am there");
         assert!(myself.memory().expect("Linux") > 0 && myself.time().expect("Linux") >= 0.0);
-        assert!(Process::new(u32::MAX).is_err());
+        assert!(Process::new(&[me, u32::MAX]).is_err());
     }
 }

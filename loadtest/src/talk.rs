@@ -25,6 +25,7 @@ use crate::{
     plan::Talk,
     process::Process,
     report::Report,
+    window::Window,
 };
 
 /// How long the last deliveries are waited for.
@@ -41,6 +42,7 @@ struct Stage {
     failed: Mutex<BTreeMap<String, u64>>,
     /// Of each room, the highest position that was acknowledged.
     tops: Vec<AtomicU64>,
+    window: Option<Arc<Window>>,
 }
 
 /// Lets the speakers write for the planned time and tells what came of it.
@@ -57,6 +59,7 @@ pub(crate) async fn run(
         busy: AtomicU64::new(0),
         failed: Mutex::new(BTreeMap::new()),
         tops: crowd.rooms.iter().map(|_| AtomicU64::new(0)).collect(),
+        window: crowd.shared.window.clone(),
     });
     let mut speakers = JoinSet::new();
     for (number, room) in crowd.rooms.iter().enumerate() {
@@ -77,6 +80,7 @@ pub(crate) async fn run(
     let spent =
         process.map(Process::time).transpose()?.zip(time).map(|(after, before)| after - before);
     stage.over.store(true, Relaxed);
+    stage.window.iter().for_each(|window| window.close());
     while speakers.join_next().await.is_some() {}
     arrive(crowd, &stage, report).await;
     tell(crowd, &stage, open, spent, report);
@@ -100,6 +104,11 @@ impl Voice {
     async fn speak(self, stage: &Stage, clock: &crate::measure::Clock) {
         let mut count = 0u32;
         while !stage.over.load(Relaxed) {
+            if let Some(window) = &stage.window
+                && !window.enter().await
+            {
+                return;
+            }
             count += 1;
             let message = self.message(count);
             let request = format!("say-{message}");
@@ -195,6 +204,8 @@ fn tell(crowd: &Crowd, stage: &Stage, open: Duration, spent: Option<f64>, report
         report.figure("deliveries per core-second of the node", per_core, "");
         report.figure("messages per core-second of the node", asks.all.len() as f64 / spent, "");
     }
+    let tops: u64 = stage.tops.iter().map(|top| top.load(Relaxed)).sum();
+    report.figure("events of all conversations", tops as f64, "");
     report.figure("tried again because the node was busy", stage.busy.load(Relaxed) as f64, "");
     report.latency("a message until it is acknowledged", &asks);
     report.latency("a message until a listener has it", &deliveries);
@@ -219,7 +230,8 @@ mod tests {
         plan.people.rooms = 1;
         let talk = Talk { warm_seconds: 0, seconds: 1, ..plan.talk.clone().expect("talks") };
         let mut report = Report::of(&plan);
-        let crowd = Crowd::enter(&plan, fake.site(), "anna", "secret", None).await.expect("let in");
+        let crowd =
+            Crowd::enter(&plan, &[fake.site()], "anna", "secret", None).await.expect("let in");
         run(&talk, &crowd, None, &mut report).await.expect("talked");
         crate::storm::run(&plan.storm.clone().expect("storms"), &crowd, &mut report)
             .await

@@ -58,6 +58,7 @@ pub struct Peers {
     service: OnceLock<Weak<dyn Service>>,
     next: AtomicU64,
     line: AtomicU64,
+    told: [AtomicU64; 2],
     sides: Mutex<BTreeMap<u64, Side>>,
 }
 
@@ -77,6 +78,7 @@ impl Peers {
             service: OnceLock::new(),
             next: AtomicU64::new(1),
             line: AtomicU64::new(birth),
+            told: Default::default(),
             sides: Mutex::default(),
         })
     }
@@ -134,12 +136,21 @@ impl Peers {
         let side = sides.entry(to).or_insert_with(|| Side::new(&self.line));
         side.told += 1;
         let (line, number) = (side.line, side.told);
+        let counted = watches.len() as u64;
         let told = Told { line, number, to: watches, seq, frame: frame.to_vec() };
         let sent = self.send(to, Class::Actor, &PeerFrame::Told(told));
-        if !sent {
+        if sent {
+            self.told[0].fetch_add(1, Relaxed);
+            self.told[1].fetch_add(counted, Relaxed);
+        } else {
             side.begin_line(&self.line); // N3
         }
         sent
+    }
+
+    /// Frames that told watches of other nodes, and how many watches they told.
+    pub fn told(&self) -> (u64, u64) {
+        (self.told[0].load(Relaxed), self.told[1].load(Relaxed))
     }
 
     /// Shows every line's last number, so that a lost last frame is noticed too.
@@ -355,7 +366,8 @@ mod tests {
         *wire.cut.lock() = true;
         assert!(!peers.tell(1, vec![1], None, &frame));
         *wire.cut.lock() = false;
-        assert!(peers.tell(1, vec![1], None, &frame));
+        assert!(peers.tell(1, vec![1, 2], None, &frame));
+        assert_eq!(peers.told(), (3, 4), "what left is counted");
         peers.show_lines();
         while echo.told.lock().len() < 4 {
             tokio::task::yield_now().await;

@@ -8,7 +8,7 @@ use crate::{
     dev,
     house::{self, Profile},
     nemesis,
-    run::{cargo, output, program, step},
+    run::{cargo, program, step},
     site::Site,
     tools, web,
 };
@@ -25,6 +25,12 @@ pub(crate) enum Bench {
     /// How long people wait when a node is killed; NATS beside it when it is installed.
     Failover {
         /// Handed to `bench_failover`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Beside others: commands, fan-out, memory, spreading, audio and acknowledgements after a kill.
+    Cluster {
+        /// Handed to `bench_cluster`: `--only commands,fanout,…`, `--rounds`, `--seed`, `--trials`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -52,6 +58,7 @@ impl Bench {
                 step("bench_storage", &mut bench)
             }
             Self::Failover { args } => failover(&args),
+            Self::Cluster { args } => cluster(&args),
             Self::Media { args } => {
                 let bench =
                     ["run", "--release", "--locked", "-p", "node", "--example", "media_bench"];
@@ -72,9 +79,7 @@ fn failover(args: &[String]) -> Result<()> {
     if let Some(why) = nemesis::cannot() {
         bail!("the failover bench cannot run here: {why}");
     }
-    if tools::for_peers().is_err() {
-        println!("  nats-server cannot be installed here: the bench runs without it");
-    }
+    let nats = tools::for_peers();
     tools::for_building()?;
     web::build()?;
     dev::build(Profile::Release)?;
@@ -82,10 +87,33 @@ fn failover(args: &[String]) -> Result<()> {
     step("building bench_failover", &mut cargo(build))?;
     let mut bench = program(house::built(Profile::Release, "bench_failover"));
     bench.env("KONSIL_BIN", house::built(Profile::Release, "konsil"));
-    if let Some(commit) = output(program("git").args(["describe", "--always", "--dirty"])) {
-        bench.args(["--commit", &commit]);
+    if let Some(nats) = nats {
+        bench.env("NATS_SERVER", nats);
     }
     step("bench_failover", bench.args(args))
+}
+
+/// Everything beside everybody.
+fn cluster(args: &[String]) -> Result<()> {
+    if let Some(why) = nemesis::cannot() {
+        println!("  nothing is killed on a network of its own: {why}");
+    }
+    let nats = tools::for_peers();
+    tools::for_testing()?;
+    web::build()?;
+    web::install()?;
+    dev::build(Profile::Release)?;
+    let build = ["build", "--release", "--locked", "-p", "loadtest"];
+    step("building loadtest", &mut cargo(build))?;
+    let build = ["build", "--release", "--locked", "-p", "tests", "--bin", "bench_cluster"];
+    let mut build = cargo(build);
+    step("building bench_cluster", build.args(["--bin", "bench_failover"]))?;
+    let mut bench = program(house::built(Profile::Release, "bench_cluster"));
+    if let Some(nats) = nats {
+        bench.env("NATS_SERVER", nats);
+    }
+    bench.arg("--root").arg(house::root()).arg("--out").arg(house::target().join("bench"));
+    step("bench_cluster", bench.args(args))
 }
 
 /// One plan against a node that lives as long as the plan, on an empty folder.

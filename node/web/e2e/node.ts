@@ -28,6 +28,7 @@ export class RealNode {
   readonly #port: number;
   readonly #nodes: number;
   #child: ChildProcess | null = null;
+  readonly #revived = new Map<number, ChildProcess>();
   #said = "";
   demo!: Demo;
 
@@ -58,8 +59,33 @@ export class RealNode {
   /** The address of one of several, counted from 1. */
   address = (of: number): string => `https://localhost:${this.#port + of - 1}`;
 
-  /** The process of one of several, as it was printed. */
-  process = (of: number): number => Number(new RegExp(`Node ${of}\\s.*process (\\d+)`).exec(this.#said)![1]);
+  /** The process of one of several, as it was printed, or as it was revived. */
+  process = (of: number): number =>
+    this.#revived.get(of)?.pid ?? Number(new RegExp(`Node ${of}\\s.*process (\\d+)`).exec(this.#said)![1]);
+
+  /** Starts one of several again that was killed, as an operator would. */
+  revive(of: number): void {
+    const child = spawn(BINARY, ["node", "--config", join(this.data, `node-${of}.toml`)], { stdio: "ignore" });
+    const last = () => child.kill("SIGKILL");
+    process.once("exit", last);
+    child.once("exit", () => process.off("exit", last));
+    this.#revived.set(of, child);
+  }
+
+  /** The one of several that carries a call of two, as another one sees it; 0 when there is none. */
+  carrier(ask: number): number {
+    const rows = this.order(ask, "status").split("\n").map((line) => line.trim().split(/\s+/));
+    const row = rows.find((columns) => /^node-\d$/.test(columns[1] ?? "") && columns[7] === "2");
+    return Number(row?.[1]?.slice("node-".length) ?? 0);
+  }
+
+  /** Whether any one of them may die, and nothing moves: every shard on two, votes to spare. */
+  mayDie(ask: number): boolean {
+    const status = this.order(ask, "status");
+    const up = (of: number) => new RegExp(`node-${of} .* yes `).test(status);
+    const all = Array.from({ length: this.#nodes }, (_, place) => up(place + 1)).every(Boolean);
+    return /Any one node may die/.test(status) && /256 whole, 0 moving/.test(status) && all;
+  }
 
   /** Orders the cluster about, or asks it, as an operator does, at one of several. */
   order(at: number, ...words: string[]): string {
@@ -109,6 +135,7 @@ export class RealNode {
 
   /** Ends it for good, with its data. */
   async end(): Promise<void> {
+    for (const child of this.#revived.values()) child.kill("SIGKILL");
     await this.stop();
     rmSync(this.data, { recursive: true, force: true });
   }

@@ -6,15 +6,16 @@
 //! were told is judged as well. Beside it, in the same run and in turns, the same is done to the
 //! leader of a NATS stream with three copies, when `nats-server` is installed.
 //!
-//! `--trials N` (30), `--seed S`, `--peer nats|none|only`, `--commit ID` for the heading.
+//! `--trials N` (30), `--seed S`, `--peer nats|none|only`, `--json FILE` for the figures as a part of
+//! `cargo xtask bench cluster`.
 
 mod nats;
 mod ours;
 mod report;
 
 use anyhow::{Context, Result, bail};
-use std::process::ExitCode;
-use tests::nemesis::network;
+use std::{fs, path::PathBuf, process::ExitCode};
+use tests::{bench::machine::Machine, nemesis::network, peers::nats::Program};
 
 use report::Trial;
 
@@ -34,7 +35,7 @@ struct Arguments {
     trials: u32,
     seed: u64,
     peer: Peer,
-    commit: String,
+    json: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -48,14 +49,15 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { trials, seed, peer, commit } = arguments(std::env::args().skip(1))?;
+    let Arguments { trials, seed, peer, json } = arguments(std::env::args().skip(1))?;
     if let Some(why) = network::may_run() {
         bail!("the failover bench was not run: {why}");
     }
-    print!("{}", report::heading(trials, seed, &commit));
+    let machine = Machine::here(&std::env::temp_dir());
+    println!("failover after kill -9: {trials} trials from seed {seed}\n{}", machine.line());
     let mut ours = if peer == Peer::Only { None } else { Some(ours::Ours::start()?) };
-    let mut nats = match nats::version().filter(|_| peer != Peer::None) {
-        Some(version) => Some((nats::Nats::start()?, version)),
+    let mut nats = match Program::find().filter(|_| peer != Peer::None) {
+        Some(program) => Some(nats::Nats::start(program)?),
         None => {
             println!("no peer beside it: nats-server is not installed, or was not asked for");
             None
@@ -69,7 +71,7 @@ fn run() -> Result<()> {
             println!("{}", report::line("konsil", number, &trial));
             own.push(trial);
         }
-        if let Some((nats, _)) = &mut nats {
+        if let Some(nats) = &mut nats {
             let trial = nats.trial().with_context(|| format!("trial {number} of nats-server"))?;
             println!("{}", report::line("nats-server", number, &trial));
             theirs.push(trial);
@@ -79,14 +81,20 @@ fn run() -> Result<()> {
     println!("\n{}", report::table_head());
     println!("{}", report::table_row("konsil, all trials", &own));
     println!("{}", report::table_row("konsil, the node led the control plane, too", &led));
-    if let Some((_, version)) = nats {
-        println!("{}", report::table_row(&format!("{version}, 3 copies"), &theirs));
+    let peer = nats.map(|nats| format!("{}, 3 copies", nats.name()));
+    if let Some(peer) = &peer {
+        println!("{}", report::table_row(peer, &theirs));
+    }
+    if let Some(path) = json {
+        let part = report::part(machine, seed, &own, peer.as_deref().zip(Some(&theirs)));
+        fs::write(&path, serde_json::to_string_pretty(&part)?)
+            .with_context(|| path.display().to_string())?;
     }
     Ok(())
 }
 
 fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
-    let mut asked = Arguments { trials: 30, seed: 1, peer: Peer::Beside, commit: "unknown".into() };
+    let mut asked = Arguments { trials: 30, seed: 1, peer: Peer::Beside, json: None };
     while let Some(word) = words.next() {
         let value = words.next().with_context(|| format!("{word} needs a value"))?;
         match word.as_str() {
@@ -100,8 +108,8 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
                     _ => bail!("--peer is nats, none or only"),
                 }
             }
-            "--commit" => asked.commit = value,
-            _ => bail!("{word} is none of --trials, --seed, --peer, --commit"),
+            "--json" => asked.json = Some(value.into()),
+            _ => bail!("{word} is none of --trials, --seed, --peer, --json"),
         }
     }
     Ok(asked)

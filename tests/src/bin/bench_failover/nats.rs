@@ -1,14 +1,11 @@
 //! The peer: three NATS servers, a stream with three copies, and its leader killed.
 //!
-//! Spoken to in its own words over TCP. Debian's release flushes to disk every two minutes and not
-//! before it acknowledges, which is in its favour here.
-
-mod wire;
+//! Spoken to in its own words over TCP. It flushes to disk every two minutes and not before it
+//! acknowledges, as it comes, which is in its favour here.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{
-    fs,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -18,18 +15,20 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use tests::nemesis::{
-    disk::Disk,
-    network::Network,
-    process::{Process, in_namespace},
-    run::{lasting, run, until},
+use tests::{
+    nemesis::{
+        disk::Disk,
+        network::Network,
+        process::{Process, in_namespace},
+        run::{lasting, until},
+    },
+    peers::nats::{Program, Settings, Store, Wire},
 };
 
 use crate::{
     ours::{LONGEST, PACE, PATIENCE, WRITERS},
     report::Trial,
 };
-use wire::Wire;
 
 /// Servers, as ours.
 const NODES: usize = 3;
@@ -38,13 +37,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How long a cluster may take until every copy is current.
 const WHOLE: Duration = Duration::from_secs(60);
 
-/// What the server calls itself; nothing when it is not installed.
-pub(crate) fn version() -> Option<String> {
-    Some(run("nats-server", &["--version"]).ok()?.trim().replace(": v", " "))
-}
-
 /// The servers.
 pub(crate) struct Nats {
+    program: Program,
     // Dropped in this order.
     servers: Vec<Option<Process>>,
     disks: Vec<Disk>,
@@ -56,13 +51,13 @@ pub(crate) struct Nats {
 type Acks = Arc<Mutex<Vec<(Instant, Instant)>>>;
 
 impl Nats {
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(program: Program) -> Result<Self> {
         let (network, folder) = (Network::new(NODES)?, tempfile::tempdir()?);
         let name = |node| format!("disk-{node}");
         let disks = (0..NODES).map(|node| Disk::new(folder.path(), &name(node), 512));
         let disks = disks.collect::<Result<_>>()?;
         let servers = (0..NODES).map(|_| None).collect();
-        let mut nats = Self { servers, disks, network, folder };
+        let mut nats = Self { program, servers, disks, network, folder };
         for node in 0..NODES {
             nats.begin(node)?;
         }
@@ -76,6 +71,11 @@ impl Nats {
             Ok(made.is_ok_and(|it| it.get("config").is_some()))
         })?;
         Ok(nats)
+    }
+
+    /// What the servers call themselves.
+    pub(crate) fn name(&self) -> &str {
+        &self.program.name
     }
 
     /// Kills the stream's leader, and lets it come back.
@@ -116,21 +116,20 @@ impl Nats {
     }
 
     fn begin(&mut self, node: usize) -> Result<()> {
-        let config = self.folder.path().join(format!("n{node}.conf"));
-        let host = self.network.address(node);
-        let routes = (0..NODES).map(|it| format!("\"nats://{}:6222\"", self.network.address(it)));
-        let routes = routes.collect::<Vec<_>>().join(", ");
-        let text = format!(
-            "server_name: n{node}\nlisten: \"{host}:4222\"\n\
-             jetstream {{ store_dir: \"{}\", max_file_store: 400MB }}\n\
-             cluster {{ name: c, listen: \"{host}:6222\", routes: [{routes}] }}\n",
-            self.disks[node].path().display()
-        );
-        fs::write(&config, text)?;
-        let mut command = in_namespace(&self.network.namespace(node), "nats-server");
-        command.arg("-c").arg(&config);
-        let log = self.folder.path().join(format!("n{node}.log"));
-        self.servers[node] = Some(Process::start("nats-server", &mut command, &log)?);
+        let name = format!("n{node}");
+        let routes = |it| SocketAddr::new(self.network.address(it), 6222);
+        let folder = self.disks[node].path();
+        let settings = Settings {
+            name: &name,
+            client: self.address(node),
+            web: None,
+            store: Some(Store { folder, megabytes: 400, always: false }),
+            cluster: Some((routes(node), (0..NODES).map(routes).collect())),
+        };
+        let seat = self.network.namespace(node);
+        let started =
+            self.program.start(&settings, self.folder.path(), |it| in_namespace(&seat, it))?;
+        self.servers[node] = Some(started);
         until("a server that answers", WHOLE, || Ok(self.wire(node).is_ok()))?;
         Ok(())
     }

@@ -1,6 +1,10 @@
 //! What is printed.
 
-use std::{fs, time::Duration};
+use ::tests::bench::{
+    figures::{Figure, Goal, Part},
+    machine::Machine,
+};
+use std::time::{Duration, SystemTime};
 
 /// One kill.
 #[derive(Debug, Clone, Copy)]
@@ -15,18 +19,42 @@ pub(crate) struct Trial {
     pub(crate) lost: usize,
 }
 
-/// Where and what.
-pub(crate) fn heading(trials: u32, seed: u64, commit: &str) -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let about = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = about.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let model = model.map_or("unknown", |(_, name)| name.trim());
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!(
-        "failover after kill -9: {trials} trials from seed {seed}, commit {commit}\n\
-         {cores} cores ({model}), Linux {}\n",
-        kernel.trim()
-    )
+/// The trials as a part of a larger bench: every trial is a round.
+pub(crate) fn part(
+    machine: Machine,
+    seed: u64,
+    own: &[Trial],
+    peer: Option<(&str, &Vec<Trial>)>,
+) -> Part {
+    let led: Vec<Trial> = own.iter().filter(|trial| trial.led).copied().collect();
+    let all = [("konsil", own, true), ("konsil, the node led the control plane, too", &led, true)];
+    let peer = peer.map(|(name, trials)| (name, trials.as_slice(), false));
+    let figure = |what: &str, unit, goals, value: fn(&[Trial]) -> Option<f64>| {
+        let mut figure = Figure::new(what, unit, goals);
+        for (who, trials, ours) in all.into_iter().chain(peer) {
+            if let Some(value) = value(trials) {
+                figure.add(&format!("{who}, {} trials", trials.len()), ours, value);
+            }
+        }
+        figure
+    };
+    let what = "kill -9 until the first acknowledgement of something asked for after it";
+    let figures = vec![
+        figure(&format!("{what}, p50"), "ms", vec![Goal::AtMost(1000.0)], |it| at(it, 50)),
+        figure(&format!("{what}, p99"), "ms", vec![Goal::AtMost(2000.0)], |it| at(it, 99)),
+        figure(&format!("{what}, longest"), "ms", vec![Goal::AtMost(3000.0)], |it| at(it, 100)),
+        figure("acknowledged messages that were lost", "", vec![Goal::AtMost(0.0)], |it| {
+            (!it.is_empty()).then(|| it.iter().map(|trial| trial.lost).sum::<usize>() as f64)
+        }),
+    ];
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let notes =
+        vec!["on namespaces and disks of their own; eight writers, one conversation".into()];
+    Part { name: "failover".into(), machine, seed, at: now.as_secs(), figures, notes }
+}
+
+fn at(trials: &[Trial], percent: usize) -> Option<f64> {
+    upto(&sorted(trials), percent).map(|ms| ms as f64)
 }
 
 /// One trial.
@@ -47,13 +75,11 @@ pub(crate) fn table_head() -> String {
 
 /// One row of it, in milliseconds.
 pub(crate) fn table_row(who: &str, trials: &[Trial]) -> String {
-    let mut times: Vec<u128> = trials.iter().map(|trial| trial.took.as_millis()).collect();
-    times.sort_unstable();
+    let times = sorted(trials);
     if times.is_empty() {
         return format!("{who:<46} {:>6}", 0);
     }
-    // The smallest time that so many of a hundred trials do not pass.
-    let upto = |percent: usize| times[(times.len() * percent).div_ceil(100).max(1) - 1];
+    let upto = |percent| upto(&times, percent).unwrap_or_default();
     let lost: usize = trials.iter().map(|trial| trial.lost).sum();
     format!(
         "{who:<46} {:>6} {:>7} {:>7} {:>7} {lost:>6}",
@@ -62,6 +88,17 @@ pub(crate) fn table_row(who: &str, trials: &[Trial]) -> String {
         upto(99),
         upto(100)
     )
+}
+
+fn sorted(trials: &[Trial]) -> Vec<u128> {
+    let mut times: Vec<u128> = trials.iter().map(|trial| trial.took.as_millis()).collect();
+    times.sort_unstable();
+    times
+}
+
+/// The smallest time that so many of a hundred trials do not pass.
+fn upto(times: &[u128], percent: usize) -> Option<u128> {
+    times.get((times.len() * percent).div_ceil(100).max(1) - 1).copied()
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use std::{
 use anyhow::Context;
 use protocol::time::Time;
 use storage::{Engine, JournalId, Ledger, Options, Seq, StorageFault, dice::Dice};
+use tests::{bench::median, peers::postgres::Postgres};
 
-use super::{Asked, BODY_BYTES, IN_FLIGHT, median, postgres::Postgres};
+use super::{Asked, BODY_BYTES, IN_FLIGHT};
 
 /// Commits of one round: how many a second, and the latency of the middle and the slow ones.
 #[derive(Clone, Copy)]
@@ -26,6 +27,9 @@ struct Pace {
 /// Runs all in turns and prints the table.
 pub(crate) fn run(asked: &Asked, work: &Path) -> anyhow::Result<()> {
     let postgres = if asked.postgres { Postgres::start(work)? } else { None };
+    if asked.postgres && postgres.is_none() {
+        println!("PostgreSQL is not installed: the peer is left out");
+    }
     let options = Options { engine: Engine::Sled, ..Options::new(work.join("ledger")) };
     let ledger = Ledger::open(options)?;
     let mut bare = Vec::new();
@@ -36,7 +40,8 @@ pub(crate) fn run(asked: &Asked, work: &Path) -> anyhow::Result<()> {
         for (at, in_flight) in IN_FLIGHT.into_iter().enumerate() {
             ours[at].push(commits(&ledger, asked, round, in_flight)?);
             if let Some(postgres) = &postgres {
-                theirs[at].push(postgres.inserts(in_flight, asked.seconds)?);
+                let inserts = postgres.inserts(in_flight, BODY_BYTES, asked.seconds)?;
+                theirs[at].push(inserts.per_second);
             }
         }
         bare.push(bare_sync(work, asked.seconds)?);
@@ -52,10 +57,9 @@ pub(crate) fn run(asked: &Asked, work: &Path) -> anyhow::Result<()> {
     );
     println!("|---|---|---|---|---|---|---|");
     for (at, in_flight) in IN_FLIGHT.into_iter().enumerate() {
-        let pick =
-            |part: fn(&Pace) -> f64| median(&mut ours[at].iter().map(part).collect::<Vec<_>>());
+        let pick = |part: fn(&Pace) -> f64| median(&ours[at].iter().map(part).collect::<Vec<_>>());
         let pace = pick(|pace| pace.per_second);
-        let (peer, times) = match median(&mut theirs[at]) {
+        let (peer, times) = match median(&theirs[at]) {
             peer if peer.is_nan() => ("absent".into(), "-".into()),
             peer => (format!("{peer:.0}"), format!("{:.1}", pace / peer)),
         };
@@ -66,7 +70,7 @@ pub(crate) fn run(asked: &Asked, work: &Path) -> anyhow::Result<()> {
             pick(|pace| pace.per_sync),
         );
     }
-    println!("bare write + fdatasync, one after the other: {:.0} per second", median(&mut bare));
+    println!("bare write + fdatasync, one after the other: {:.0} per second", median(&bare));
     Ok(())
 }
 

@@ -8,13 +8,13 @@
 //! What is compared is measured in turns, because a disk's sync swings from minute to minute; the
 //! table shows medians. A zero leaves a part out.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
+use tests::bench::machine::Machine;
 
 mod commits;
 mod engines;
-mod postgres;
 mod reopen;
 
 /// Commits in flight at a time: one person, a busy room, a busy node.
@@ -42,7 +42,7 @@ fn main() -> anyhow::Result<()> {
     }
     let asked = read_words(&words)?;
     let work = tempfile::tempdir_in(&asked.dir)?;
-    print_machine(&asked);
+    println!("{}; seed {}", Machine::here(&asked.dir).line(), asked.seed);
     if asked.rounds > 0 {
         commits::run(&asked, work.path())?;
     }
@@ -84,33 +84,4 @@ fn read_words(words: &[String]) -> anyhow::Result<Asked> {
         }
     }
     Ok(asked)
-}
-
-fn print_machine(asked: &Asked) {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let model = model.map_or("unknown", |model| model.trim_start_matches([' ', '\t', ':']));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let memory = memory.lines().next().unwrap_or("").trim_start_matches("MemTotal:").trim();
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let disk = heard(Command::new("findmnt").args(["-no", "SOURCE,FSTYPE", "-T"]).arg(&asked.dir));
-    let commit = heard(Command::new("git").args(["rev-parse", "--short", "HEAD"]));
-    let build = if cfg!(debug_assertions) { "DEBUG BUILD: no figures to keep" } else { "release" };
-    println!("machine  {cores} x {model}, {memory}, Linux {}, disk {disk}", kernel.trim());
-    println!("commit   {commit}, {build}, seed {}", asked.seed);
-}
-
-fn heard(command: &mut Command) -> String {
-    let said = command.output().ok().filter(|output| output.status.success());
-    said.map_or("unknown".into(), |output| {
-        let words = String::from_utf8_lossy(&output.stdout);
-        words.split_whitespace().collect::<Vec<_>>().join(" ")
-    })
-}
-
-/// The middle one.
-pub(crate) fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

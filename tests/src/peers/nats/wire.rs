@@ -13,7 +13,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER_BYTES: usize = 1 << 20;
 
 /// A connection that can ask.
-pub(super) struct Wire {
+pub struct Wire {
     stream: BufReader<TcpStream>,
     /// What arrived of a line that is not whole yet.
     line: Vec<u8>,
@@ -21,7 +21,11 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn open(address: SocketAddr) -> Result<Self> {
+    /// Connects and says hello.
+    ///
+    /// # Errors
+    /// When nobody answers, or no NATS server does.
+    pub fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, CONNECT)?;
         stream.set_nodelay(true)?;
         let mut wire = Self { stream: BufReader::new(stream), line: Vec::new(), asked: 0 };
@@ -43,7 +47,10 @@ impl Wire {
     }
 
     /// Asks, and waits for the answer to this very question.
-    pub(super) fn ask(&mut self, subject: &str, body: &[u8], within: Duration) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// When it does not come in time.
+    pub fn ask(&mut self, subject: &str, body: &[u8], within: Duration) -> Result<Vec<u8>> {
         let end = Instant::now() + within;
         self.asked += 1;
         let inbox = format!("inbox.{}.{}", self.own()?, self.asked);
