@@ -58,7 +58,7 @@ mod twins;
 pub use home::{FORMAT, probe};
 pub use options::{Engine, Options};
 pub use stats::Stats;
-pub use twins::TwinWorld;
+pub use twins::{Chosen, PageItem, TwinWorld, read_page};
 
 use self::{
     core::{APPEND, Core, FOLD, Origin, Work},

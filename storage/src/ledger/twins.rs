@@ -61,6 +61,7 @@ use crate::{
 };
 
 mod cell;
+mod export;
 mod fitness;
 pub(super) mod floor;
 mod pages;
@@ -77,6 +78,10 @@ use self::{
     records::{Found, Stand},
     tail::{Fenced, Tail},
     take::Copies,
+};
+pub use self::{
+    export::Chosen,
+    pages::{PageItem, read_page},
 };
 
 /// What a ledger with twins asks of the node around it. Nothing here may block: most of it is

@@ -1,5 +1,5 @@
-//! The whole state of a shard as pages: what the primary gives to a copy that is too far behind,
-//! and what a backup keeps.
+//! The whole state of a shard as pages: what the primary gives to a copy that is too far behind.
+//! A backup's pages ([`super::export`]) look the same.
 //!
 //! ```text
 //! page    shape 2 | number 4 | items
@@ -33,12 +33,12 @@ use crate::{
 pub(super) type StatePage = (At, Vec<u8>, Option<Vec<u8>>);
 
 /// Bytes after which a page is full. One item may exceed it: an append is never cut.
-const PAGE_BYTES: usize = 896 * 1024;
+pub(super) const PAGE_BYTES: usize = 896 * 1024;
 /// Entries, or journals, looked up at a time.
 const AT_ONCE: usize = 64;
 const SHAPE: u16 = 1;
-const JOURNAL: u8 = 1;
-const ENTRY: u8 = 2;
+pub(super) const JOURNAL: u8 = 1;
+pub(super) const ENTRY: u8 = 2;
 const SNAPSHOT: u8 = 3;
 
 /// Where a page ended.
@@ -80,10 +80,24 @@ pub(super) struct Page {
 }
 
 /// What stands in it.
-pub(super) enum PageItem {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageItem {
+    /// A journal; the items behind it are its.
     Journal(JournalId),
+    /// An entry as it is stored.
     Entry(Bytes),
+    /// A snapshot as it is stored.
     Snapshot(Bytes),
+}
+
+/// What stands in a page of [`Ledger::export`]; none when it is no page.
+pub fn read_page(page: Vec<u8>) -> Option<Vec<PageItem>> {
+    Page::read(page).map(|page| page.items)
+}
+
+/// A page with nothing in it.
+pub(super) fn begin_page(number: u32) -> Vec<u8> {
+    [&SHAPE.to_le_bytes()[..], &number.to_le_bytes()].concat()
 }
 
 impl Page {
@@ -115,7 +129,7 @@ impl Page {
     }
 }
 
-fn put_item(page: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
+pub(super) fn put_item(page: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
     page.push(kind);
     page.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     page.extend_from_slice(bytes);
@@ -150,8 +164,7 @@ impl Host {
                 Cursor { base, number: 0, seq: ALL, journal: None }
             }
         };
-        let mut page = SHAPE.to_le_bytes().to_vec();
-        page.extend_from_slice(&cursor.number.to_le_bytes());
+        let mut page = begin_page(cursor.number);
         cursor.number += 1;
         if let Some(journal) = cursor.journal.clone().filter(|_| cursor.seq != ALL) {
             self.put_journal(&mut page, &mut cursor, &journal)?;
@@ -229,14 +242,5 @@ impl Ledger {
         };
         host.served(shard)?; // whoever warms up may lack what was acknowledged
         host.state_page(shard, after.as_deref())
-    }
-
-    /// A page of a shard's state for a backup. All that was acknowledged before the first page was
-    /// asked for is in the pages together.
-    ///
-    /// # Errors
-    /// As [`Ledger::state_page`].
-    pub fn export(&self, shard: u16, after: Option<Vec<u8>>) -> Result<StatePage, StorageFault> {
-        self.state_page(shard, after)
     }
 }
