@@ -87,6 +87,25 @@ pub fn write_append(
     (Append { journal: journal.clone(), entries }, record, link)
 }
 
+/// Builds the log record that appends entries as they are stored already; who calls it checks that
+/// they follow.
+pub fn write_adopted(journal: &JournalId, entries: &[Bytes]) -> (Append, Bytes) {
+    let all: usize = entries.iter().map(|entry| 4 + entry.len()).sum();
+    let name = journal.as_str().as_bytes();
+    let mut record = Vec::with_capacity(2 + 1 + name.len() + 4 + all);
+    write_name(&mut record, name);
+    record.extend_from_slice(&(entries.len() as u32).to_le_bytes());
+    let mut spans = Vec::with_capacity(entries.len());
+    for entry in entries {
+        record.extend_from_slice(&(entry.len() as u32).to_le_bytes());
+        spans.push(record.len()..record.len() + entry.len());
+        record.extend_from_slice(entry);
+    }
+    let record = Bytes::from(record);
+    let entries = spans.into_iter().map(|span| record.slice(span)).collect();
+    (Append { journal: journal.clone(), entries }, record)
+}
+
 /// Reads a record back; none when it is not one.
 pub fn read_append(record: &Bytes) -> Option<Append> {
     let (journal, mut at) = read_name(record)?;

@@ -40,6 +40,7 @@ use crate::{
     },
 };
 
+mod adopt;
 mod again;
 mod core;
 mod doubt;

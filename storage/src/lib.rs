@@ -10,12 +10,14 @@
 //! - **S2** What fails its checksum or its chain is named and never served.
 //! - **S3** A fault of the disk leaves nothing half-done: an append is kept whole or not at all.
 //!
-//! The imports fall in this order: [`digest`], [`journal`], [`content`], [`history`] know no fault;
-//! [`fault`] names them; [`disk`] and [`store`] are the two things asked of the world; [`wal`] lies
-//! on a disk; [`ledger`] lies on all of them.
+//! The imports fall in this order: [`digest`], [`crypto`], [`journal`], [`content`], [`history`] know
+//! no fault; [`fault`] names them; [`disk`] and [`store`] are the two things asked of the world;
+//! [`wal`] lies on a disk; [`ledger`] lies on all of them, and [`backup`] on the ledger.
 
+pub mod backup;
 pub mod content;
 pub mod control;
+pub mod crypto;
 pub mod dice;
 pub mod digest;
 pub mod disk;
