@@ -109,6 +109,18 @@ pub trait Cluster {
     /// When it is not taken in.
     fn replace(&mut self, node: usize) -> Result<()>;
 
+    /// The node shall give everything away, or shall not after all.
+    ///
+    /// # Errors
+    /// When the cluster does not take the order.
+    fn drain(&mut self, node: usize, on: bool) -> Result<()>;
+
+    /// How many copies the node holds.
+    ///
+    /// # Errors
+    /// When no node says.
+    fn copies(&mut self, node: usize) -> Result<usize>;
+
     /// Who leads the control plane.
     ///
     /// # Errors

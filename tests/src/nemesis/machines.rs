@@ -38,6 +38,7 @@ struct Machine {
     process: Option<Process>,
     disk: Disk,
     joins: u32,
+    drained: bool,
     halted: bool,
     filled: bool,
     broken: bool,
@@ -68,6 +69,7 @@ impl Machines {
                 process: None,
                 disk: Disk::new(folder.path(), &format!("disk-{node}"), plan.disk_mib)?,
                 joins: 0,
+                drained: false,
                 halted: false,
                 filled: false,
                 broken: false,
@@ -386,6 +388,22 @@ impl Cluster for Machines {
         Ok(())
     }
 
+    fn drain(&mut self, node: usize, on: bool) -> Result<()> {
+        let name = self.machines[node].name.clone();
+        let data = self.data(usize::from(node == 0));
+        let data = data.to_string_lossy();
+        let mut words = vec!["cluster", "drain", &name, "--data", &data];
+        words.extend((!on).then_some("--undo"));
+        self.said(usize::from(node == 0), &words)?;
+        self.machines[node].drained = on;
+        Ok(())
+    }
+
+    fn copies(&mut self, node: usize) -> Result<usize> {
+        let names = self.names();
+        Ok(self.status()?.copies(node, &names))
+    }
+
     fn leader(&mut self) -> Result<Option<usize>> {
         if !self.plan.clustered {
             return Ok(Some(0));
@@ -432,6 +450,11 @@ impl Cluster for Machines {
             }
             if !self.runs(node)? {
                 self.start(node)?;
+            }
+        }
+        for node in 0..self.nodes() {
+            if self.machines[node].drained {
+                self.drain(node, false)?;
             }
         }
         Ok(())

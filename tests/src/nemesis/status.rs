@@ -58,6 +58,13 @@ impl Status {
         }
     }
 
+    /// How many copies a node holds, found by name among these.
+    pub fn copies(&self, node: usize, names: &[String]) -> usize {
+        let mine = |number: &u64| self.find(*number, names) == Some(node);
+        let holders = self.shards.iter().flat_map(|it| [Some(it.primary), it.twin]);
+        holders.flatten().filter(mine).count()
+    }
+
     /// Who leads the control plane, found by name among these.
     pub fn leader(&self, names: &[String]) -> Option<usize> {
         self.find(self.leader?, names)
@@ -136,6 +143,7 @@ mod tests {
         assert_eq!(status.holders(1, &names), Holders { primary: Some(1), twin: None });
         assert_eq!(status.holders(2, &names), Holders::default());
         assert_eq!(status.leader(&names), Some(1));
+        assert_eq!((status.copies(0, &names), status.copies(1, &names)), (1, 2));
         assert!(!status.is_whole(&names), "the second shard is alone");
         overview.shards.pop();
         assert!(Status::read(&printed(&overview)).expect("whole").is_whole(&names));

@@ -74,7 +74,7 @@ pub struct Story {
 }
 
 /// Every story. The first ones fit a lone node, too.
-pub const STORIES: [Story; 15] = [
+pub const STORIES: [Story; 16] = [
     story("kill", "the serving node is killed and comes back", 1, kill),
     story("power", "every node is killed at once", 1, power),
     story("pause", "the serving node is halted and goes on", 1, pause),
@@ -89,6 +89,7 @@ pub const STORIES: [Story; 15] = [
     story("loss", "a fifth of the serving node's packets is lost", 2, loss),
     story("narrow", "the serving node's line is narrow", 2, narrow),
     story("two", "the serving node is killed, and its heir is halted as it returns", 3, two),
+    story("drain", "the serving node is emptied, stopped and taken back", 3, drain),
     story("replace", "the serving node is lost with its disk; a new one joins", 3, replace),
 ];
 
@@ -315,6 +316,21 @@ fn two(scene: &mut Scene<'_>) -> Result<()> {
     scene.people.lasting(WHILE);
     scene.cluster.halt(heir, false)?;
     scene.flows("after both faults")
+}
+
+fn drain(scene: &mut Scene<'_>) -> Result<()> {
+    let node = scene.serving()?;
+    scene.cluster.drain(node, true)?;
+    scene.flows("while a node is emptied")?;
+    let cluster = &mut *scene.cluster;
+    let empty = || cluster.copies(node).map(|copies| copies == 0);
+    super::run::until("the node to be empty", super::machines::WHOLE, empty)?;
+    scene.people.mark("it holds nothing any more");
+    scene.cluster.stop(node)?;
+    scene.flows("with the empty node stopped")?;
+    scene.cluster.start(node)?;
+    scene.cluster.drain(node, false)?;
+    scene.flows("with the node taken back")
 }
 
 fn replace(scene: &mut Scene<'_>) -> Result<()> {

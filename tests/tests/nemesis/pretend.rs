@@ -110,6 +110,14 @@ impl Cluster for Paper {
         self.set(format!("down {node}"), false)
     }
 
+    fn drain(&mut self, node: usize, on: bool) -> Result<()> {
+        self.set(format!("drained {node}"), on)
+    }
+
+    fn copies(&mut self, node: usize) -> Result<usize> {
+        Ok(usize::from(!self.broken.contains(&format!("drained {node}"))))
+    }
+
     fn leader(&mut self) -> Result<Option<usize>> {
         Ok(Some(0))
     }
