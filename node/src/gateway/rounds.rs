@@ -36,16 +36,23 @@ const PACE: Duration = Duration::from_millis(2);
 pub async fn run(gate: Shared, mut stopping: watch::Receiver<bool>) {
     let mut links = gate.seen.links.clone();
     loop {
+        let due = async {
+            tokio::select! {
+                () = sleep(ROUND.mul_f64(0.75 + 0.5 * some())) => {}
+                () = joined(&mut links) => sleep(SETTLED.mul_f64(some())).await,
+            }
+            round(&gate).await;
+        };
         tokio::select! {
-            () = sleep(ROUND.mul_f64(0.75 + 0.5 * some())) => {}
-            () = joined(&mut links) => sleep(SETTLED.mul_f64(some())).await,
-            _ = stopping.wait_for(|stop| *stop) => return,
-        }
-        tokio::select! {
-            () = round(&gate) => {}
-            _ = stopping.wait_for(|stop| *stop) => return,
+            () = due => {}
+            () = stopped(&mut stopping) => return,
         }
     }
+}
+
+/// Waits until the node goes down, holding no lock over the wait.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    drop(stopping.wait_for(|stop| *stop).await);
 }
 
 /// Asks about every session that has a socket here, and ends those that are over (RD1).
