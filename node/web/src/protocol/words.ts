@@ -128,7 +128,7 @@ export type Event = { "kind": "tenant", event: TenantEvent, } | { "kind": "room"
 /**
  * The world failed: the browser retries, or shows it.
  */
-export type Fault = "busy" | "diskFull" | "disk" | "restarted" | "timeout" | "stopping";
+export type Fault = "busy" | "diskFull" | "disk" | "restarted" | "timeout" | "stopping" | "oneCopy";
 
 /**
  * A file that was offered to a conversation.
