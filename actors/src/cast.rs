@@ -7,7 +7,7 @@
 //!   node over its shard: it ends without counting as a death.
 
 use parking_lot::Mutex;
-use protocol::{frame::Fault, id::Seq, key::Key};
+use protocol::{frame::Fault, key::Key};
 use ractor::ActorId;
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use storage::ledger::Ledger;
 use tokio::sync::OnceCell;
 
 use crate::{
-    handle::{Asker, Done, Handle, No, Watch},
+    handle::{Asker, Cursor, Done, Handle, No, Watch},
     keeper::Keeper,
     part::Part,
     shell::{Boot, Shell, World},
@@ -130,7 +130,13 @@ impl<M: Part> Cast<M> {
     ///
     /// # Errors
     /// `Refused` when this caller may not see it; then nothing was shown.
-    pub async fn watch(self: &Arc<Self>, key: Key, watch: Watch, after: Seq) -> Result<(), No> {
+    pub async fn watch(
+        self: &Arc<Self>,
+        key: Key,
+        watch: Watch,
+        after: impl Into<Cursor>,
+    ) -> Result<(), No> {
+        let after = after.into();
         for _ in 0..TRIES {
             match self.wake(key, None).await?.watch(watch.clone(), after).await {
                 Err(No::Asleep | No::Faulted(Fault::Restarted)) => {}

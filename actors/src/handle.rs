@@ -75,6 +75,33 @@ impl From<Caller> for Asker {
     }
 }
 
+/// What a browser has folded of an actor: everything up to a position, of one generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cursor {
+    /// Another one than the actor's: the position means nothing.
+    pub generation: u32,
+    /// The position.
+    pub seq: Seq,
+}
+
+impl Cursor {
+    /// The position in a generation: before the first event, when the cursor is of another one.
+    pub(crate) fn within(self, generation: u32) -> Seq {
+        if self.generation == generation { self.seq } else { Seq::START }
+    }
+
+    /// Everything up to here was folded, of this generation.
+    pub(crate) fn reach(&mut self, to: Self) {
+        *self = Self { seq: self.within(to.generation).max(to.seq), ..to };
+    }
+}
+
+impl From<Seq> for Cursor {
+    fn from(seq: Seq) -> Self {
+        Self { generation: 0, seq }
+    }
+}
+
 /// One browser's interest in one actor.
 #[derive(Debug, Clone)]
 pub struct Watch {
@@ -93,7 +120,7 @@ pub(crate) enum Mail<M: Part> {
     /// Answer this.
     Query { query: M::Query, reply: oneshot::Sender<Result<M::Answer, No>>, place: Place },
     /// Show the view and tell what follows.
-    Watch { watch: Watch, after: Seq, reply: oneshot::Sender<Result<(), No>>, place: Place },
+    Watch { watch: Watch, after: Cursor, reply: oneshot::Sender<Result<(), No>>, place: Place },
     /// The last socket of this device stopped watching.
     Departed { by: Caller },
     /// Everything up to here is durable, or is not.
@@ -146,7 +173,7 @@ impl<M: Part> Handle<M> {
         answer.await.unwrap_or(Err(No::Faulted(Fault::Restarted))) // H2
     }
 
-    pub(crate) async fn watch(&self, watch: Watch, after: Seq) -> Result<(), No> {
+    pub(crate) async fn watch(&self, watch: Watch, after: Cursor) -> Result<(), No> {
         let place = self.place()?;
         let (reply, answer) = oneshot::channel();
         self.post(Mail::Watch { watch, after, reply, place })?;

@@ -43,6 +43,11 @@ pub trait Road: Send + Sync + 'static {
         self.whose(shard) == Whose::Here
     }
 
+    /// To which generation belongs what this node serves of the shard.
+    fn generation(&self, _shard: u16) -> u32 {
+        0
+    }
+
     /// Whether the shard has stood on one disk for longer than it should, although another node could
     /// hold the second copy (rule R5).
     fn frail(&self, _shard: u16) -> bool {

@@ -17,6 +17,7 @@
 //!   answered as before, as long as it is remembered ([`crate::answered`]).
 //! - **K8** What must not stand on one disk is not kept while its shard long has but one, and another
 //!   node could hold the second ([`Part::is_strict`]).
+//! - **K9** A watcher that folded something of another generation is shown everything.
 
 use bytes::Bytes;
 use protocol::{
@@ -38,7 +39,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::{
     answered::Answered,
     effect::Effect,
-    handle::{Asker, Done, Mail, No, Place, Watch},
+    handle::{Asker, Cursor, Done, Mail, No, Place, Watch},
     keeper::{Keeper, no_of},
     outbox::{Outbox, Spread},
     part::Part,
@@ -59,6 +60,11 @@ pub trait World: Send + Sync + 'static {
     /// Whether this node serves the actor's shard.
     fn here(&self, _key: Key) -> bool {
         true
+    }
+
+    /// To which generation of the shard its positions belong.
+    fn generation(&self, _key: Key) -> u32 {
+        0
     }
 
     /// Whether its shard has stood on one disk for too long for what is important.
@@ -119,7 +125,7 @@ struct Waiting<M: Part> {
 enum Then<M: Part> {
     Answer(oneshot::Sender<Done>, Done),
     Query(oneshot::Sender<Result<M::Answer, No>>, M::Answer),
-    Watch(Watch, Bytes, oneshot::Sender<Result<(), No>>),
+    Watch(Watch, (u32, Bytes), oneshot::Sender<Result<(), No>>),
     Reshow(Outbox, Bytes),
     Nothing,
 }
@@ -260,11 +266,12 @@ impl<M: Part> Running<M> {
         &mut self,
         me: &ActorRef<Mail<M>>,
         watch: Watch,
-        after: Seq,
+        after: Cursor,
         reply: oneshot::Sender<Result<(), No>>,
         place: Place,
     ) -> Result<(), Death> {
-        let now = self.boot.world.now();
+        let (now, generation) = (self.boot.world.now(), self.boot.world.generation(self.boot.key));
+        let after = after.within(generation); // K9
         if self.boot.watchers.len() >= limits::WATCHERS {
             let _ = reply.send(Err(No::Faulted(Fault::Busy))); // a gone asker needs no answer
             return Ok(());
@@ -277,7 +284,8 @@ impl<M: Part> Running<M> {
         }
         match self.machine.view(&watch.by, after).map(|view| self.shown(view)) {
             Ok(Some(frame)) => {
-                self.queue(Plan::empty(), Then::Watch(watch, frame, reply), Some(place), me);
+                let shows = Then::Watch(watch, (generation, frame), reply);
+                self.queue(Plan::empty(), shows, Some(place), me);
             }
             Ok(None) => drop(reply.send(Err(No::Faulted(Fault::Busy)))),
             Err(no) => drop(reply.send(Err(No::Refused(M::no(no))))),
@@ -378,8 +386,11 @@ impl<M: Part> Running<M> {
             Then::Query(reply, answer) => {
                 drop(reply.send(if may() { Ok(answer) } else { Err(No::Away) }));
             }
-            Then::Watch(watch, frame, reply) => {
+            Then::Watch(watch, (generation, frame), reply) => {
                 let (shown, by) = (may(), watch.by);
+                if let (true, Some(named)) = (shown, self.named(generation)) {
+                    watch.outbox.push(named);
+                }
                 let added = shown && watch.outbox.tell(frame, Some(seq));
                 if added {
                     self.boot.watchers.add(watch);
@@ -446,6 +457,12 @@ impl<M: Part> Running<M> {
     fn shown(&self, view: M::View) -> Option<Bytes> {
         let (topic, view) = (M::topic(self.boot.key)?, M::shown(view)?);
         Some(pack(&ToBrowser::Shown { topic, seq: self.folded, view }))
+    }
+
+    /// Says of which generation a view is, once there was another one.
+    fn named(&self, generation: u32) -> Option<Bytes> {
+        let topic = M::topic(self.boot.key).filter(|_| generation > 0)?;
+        Some(pack(&ToBrowser::Generation { topic, generation }))
     }
 
     /// Saves the fold now and then, when nothing is under way.

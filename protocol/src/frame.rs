@@ -8,6 +8,8 @@
 //!
 //! # Invariants
 //! - **F1** Positions of one topic only rise; a browser ignores what is not above its own.
+//!   They are positions of one generation, 0 until copies of its shard were given up by force; who
+//!   folded something of another generation is shown everything anew (I8).
 //! - **F2** A frame is encoded once, however many sockets it goes to: it names no socket.
 
 use crate::{
@@ -82,6 +84,8 @@ word! {
         Arrive { version: u16, ticket: String },
         /// Are you there? Answered by the node itself, whatever its actors do.
         Ping {},
+        /// As `Watch`; what I folded was of this generation, as I was told.
+        WatchIn { topic: Topic, after: Seq, generation: u32 },
     }
 }
 
@@ -241,5 +245,8 @@ word! {
         Move {},
         /// I am here.
         Pong {},
+        /// What is shown of this topic from now on is of this generation, and positions of another
+        /// one mean nothing in it. Told before the view, once copies were given up by force.
+        Generation { topic: Topic, generation: u32 },
     }
 }

@@ -167,6 +167,19 @@ pub enum PeerRequest {
         /// The machine's input, as `codec::encode` wrote it.
         input: Vec<u8>,
     },
+    /// As [`Self::Watch`], of a browser that was shown a generation other than 0. Since version 2.
+    WatchIn {
+        /// Which actor.
+        key: Key,
+        /// The asking node's number for the watch.
+        watch: u64,
+        /// Who watches.
+        by: Caller,
+        /// What the browser folded already.
+        after: Seq,
+        /// Of which generation that is.
+        generation: u32,
+    },
 }
 
 /// What is answered.
@@ -174,7 +187,7 @@ pub enum PeerRequest {
 pub enum PeerAnswer {
     /// Done, nothing to say.
     Done,
-    /// Done, and durable on every copy up to here.
+    /// Done, and durable on every copy up to here; to a watch, its generation when it is not 0.
     Seq(Seq),
     /// Bytes in the encoding of what was asked: an answer to a query, a message of the consensus.
     Bytes(Vec<u8>),

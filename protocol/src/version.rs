@@ -2,7 +2,8 @@
 
 /// What a browser and a node speak. Each number says what changed.
 ///
-/// - 1: the first: session, tenant, room, conversation, file, media.
+/// - 1: the first: session, tenant, room, conversation, file, media. Since then, where the other side
+///   cannot be surprised by it: generations, which are spoken of only after a use of force.
 pub const WIRE: u16 = 1;
 
 /// The shape of stored events. Each number says what changed.
@@ -16,7 +17,7 @@ pub const STORED: u16 = 2;
 ///
 /// - 1: the first.
 /// - 2: an input says which request it is, and is done once however often it comes. What must not
-///   stand on one disk is refused with a fault of its own.
+///   stand on one disk is refused with a fault of its own. A watch may name its generation.
 pub const PEER_WIRE: u16 = 2;
 
 /// What every member has to speak before actors remember requests.

@@ -16,7 +16,7 @@ use protocol::{
         ConversationView,
     },
     frame::{Event, Refusal, ToBrowser, Topic, View},
-    id::{CaseId, MessageId},
+    id::{CaseId, MessageId, Seq},
     machine::{Machine, News, Plan},
     time::Time,
 };

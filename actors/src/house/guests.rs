@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use protocol::{caller::Caller, id::Seq, key::Key, peer::PeerRequest};
+use protocol::{caller::Caller, key::Key, peer::PeerRequest};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Weak},
@@ -18,7 +18,7 @@ use super::{
     roof::Roof,
 };
 use crate::{
-    handle::{No, Watch},
+    handle::{Cursor, No, Watch},
     line::Line,
     outbox::{Outbox, Spread},
     shell::World,
@@ -106,7 +106,7 @@ impl House {
         (from, watch): (u64, u64),
         key: Key,
         by: Caller,
-        after: Seq,
+        after: Cursor,
     ) -> Result<(), No> {
         let reign = self.roof.reign(key);
         let outbox = Outbox::afar(&self.guests.line(from, &self.roof), watch);

@@ -4,6 +4,8 @@
 //! - **IN1** A watch is held in at most one place; what comes from an earlier one is not told.
 //! - **IN2** What a node tells is told in its order; a gap, or a line begun anew, loses every place
 //!   at that node that could have missed something.
+//! - **IN3** A cursor is of the generation of the place that told it: told by a place whose generation
+//!   is not known, it stays where it was.
 
 use bytes::Bytes;
 use protocol::{
@@ -18,15 +20,18 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-use crate::outbox::{Outbox, Tap};
+use crate::{
+    handle::Cursor,
+    outbox::{Outbox, Tap},
+};
 
 /// One browser's interest in one actor, wherever the actor lives.
 pub(super) struct Interest {
     pub(super) key: Key,
     pub(super) by: Caller,
     pub(super) outbox: Outbox,
-    /// The last position that was told.
-    pub(super) cursor: Seq,
+    /// What was told by places that are lost.
+    pub(super) cursor: Cursor,
     /// Rises whenever a place is lost.
     pub(super) turn: u64,
     /// Whether somebody looks for a place.
@@ -41,6 +46,7 @@ enum Place {
     Here {
         local: u64,
         reign: u64,
+        generation: u32,
         tap: Arc<Tap>,
     },
     /// By another node, under this number of ours.
@@ -49,6 +55,10 @@ enum Place {
         watch: u64,
         /// Told with the first frame, which is the view.
         shown: Option<oneshot::Sender<()>>,
+        /// Of what is told, once the node has said so.
+        generation: Option<u32>,
+        /// The last position that was told.
+        told: Seq,
     },
 }
 
@@ -70,7 +80,7 @@ pub(super) struct Wanted {
     pub(super) key: Key,
     pub(super) by: Caller,
     pub(super) outbox: Outbox,
-    pub(super) after: Seq,
+    pub(super) after: Cursor,
     pub(super) turn: u64,
 }
 
@@ -119,7 +129,7 @@ pub(super) struct Interests {
 }
 
 impl Interests {
-    pub(super) fn add(&mut self, id: u64, key: Key, by: Caller, outbox: Outbox, after: Seq) {
+    pub(super) fn add(&mut self, id: u64, key: Key, by: Caller, outbox: Outbox, after: Cursor) {
         let place = Place::Nowhere;
         let (turn, seeking) = (0, true);
         let interest = Interest { key, by, outbox, cursor: after, turn, seeking, place };
@@ -146,12 +156,18 @@ impl Interests {
         it.turn += 1;
         match std::mem::replace(&mut it.place, Place::Nowhere) {
             Place::Nowhere => {}
-            Place::Here { local, tap, .. } => {
-                it.cursor = it.cursor.max(tap.close()); // IN1
+            Place::Here { local, tap, generation, .. } => {
+                let seq = tap.close(); // IN1
+                if seq > Seq::START {
+                    it.cursor.reach(Cursor { generation, seq });
+                }
                 left.here = Some((it.key, local));
             }
-            Place::There { node, watch, shown } => {
+            Place::There { node, watch, shown, generation, told: seq } => {
                 self.afar.remove(&watch); // IN1
+                if let Some(generation) = generation.filter(|_| seq > Seq::START) {
+                    it.cursor.reach(Cursor { generation, seq }); // IN3
+                }
                 left.there = Some((node, it.key, watch));
                 if let (Key::Room(room), None) = (it.key, shown) {
                     left.call = Some((room, it.outbox.clone()));
@@ -176,12 +192,12 @@ impl Interests {
         &mut self,
         (id, turn): (u64, u64),
         local: u64,
-        reign: u64,
+        (reign, generation): (u64, u32),
     ) -> Option<Outbox> {
         let it = self.all.get_mut(&id).filter(|it| it.turn == turn)?;
-        let tap = Tap::new(it.cursor);
+        let tap = Tap::new(Seq::START);
         let outbox = it.outbox.tapped(&tap);
-        it.place = Place::Here { local, reign, tap };
+        it.place = Place::Here { local, reign, generation, tap };
         Some(outbox)
     }
 
@@ -194,9 +210,18 @@ impl Interests {
         shown: oneshot::Sender<()>,
     ) -> bool {
         let Some(it) = self.all.get_mut(&id).filter(|it| it.turn == turn) else { return false };
-        it.place = Place::There { node, watch, shown: Some(shown) };
+        let (generation, told) = (None, Seq::START);
+        it.place = Place::There { node, watch, shown: Some(shown), generation, told };
         self.afar.insert(watch, id);
         true
+    }
+
+    /// The node that holds it there has said of which generation it tells.
+    pub(super) fn told_in(&mut self, (id, turn): (u64, u64), of: u32) {
+        let it = self.all.get_mut(&id).filter(|it| it.turn == turn);
+        if let Some(Place::There { generation, .. }) = it.map(|it| &mut it.place) {
+            *generation = Some(of);
+        }
     }
 
     /// Whether its place is the one of this turn.
@@ -229,7 +254,7 @@ impl Interests {
         for watch in told.to {
             let Some(&id) = self.afar.get(&watch) else { continue };
             let Some(it) = self.all.get_mut(&id) else { continue };
-            let Place::There { node, shown, .. } = &mut it.place else { continue };
+            let Place::There { node, shown, told: last, .. } = &mut it.place else { continue };
             if *node != from || missed.binary_search(&id).is_ok() {
                 continue;
             }
@@ -237,7 +262,7 @@ impl Interests {
                 dismissed.push(id);
                 continue;
             }
-            it.cursor = told.seq.map_or(it.cursor, |seq| it.cursor.max(seq));
+            *last = told.seq.unwrap_or(*last);
             it.outbox.push(frame.clone());
             if let Some(shown) = shown.take() {
                 let _ = shown.send(()); // whoever waited has given up

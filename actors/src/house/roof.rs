@@ -199,6 +199,10 @@ impl World for Roof {
         self.road.readable(key.shard())
     }
 
+    fn generation(&self, key: Key) -> u32 {
+        self.road.generation(key.shard())
+    }
+
     fn frail(&self, key: Key) -> bool {
         // A member of an older release could not tell its browsers why.
         self.road.frail(key.shard()) && self.road.level() >= version::STRICT

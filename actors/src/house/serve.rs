@@ -2,6 +2,7 @@
 //! carried on.
 
 use protocol::{
+    caller::Caller,
     cluster::Epoch,
     codec,
     id::Seq,
@@ -16,8 +17,9 @@ use super::{
     kind::{Kind, by_kind},
 };
 use crate::{
-    handle::{Asker, No},
+    handle::{Asker, Cursor, No},
     road::Whose,
+    shell::World,
 };
 
 impl House {
@@ -48,9 +50,10 @@ impl House {
                 by_kind!(key, M => self.serve_query::<M>(key, &query).await).map(PeerAnswer::Bytes)
             }
             PeerRequest::Watch { key, watch, by, after } => {
-                self.at_home(key)?;
-                let shown = self.welcome((from, watch), key, by, after).await;
-                shown.map(|()| PeerAnswer::Done).map_err(|no| self.said(key, no))
+                self.serve_watch((from, watch), key, by, Cursor::from(after)).await
+            }
+            PeerRequest::WatchIn { key, watch, by, after: seq, generation } => {
+                self.serve_watch((from, watch), key, by, Cursor { generation, seq }).await
             }
             PeerRequest::Unwatch { watch, .. } => {
                 self.farewell(from, watch);
@@ -76,6 +79,23 @@ impl House {
             }
             _ => Err(PeerNo::Unknown),
         }
+    }
+
+    async fn serve_watch(
+        self: &Arc<Self>,
+        at: (u64, u64),
+        key: Key,
+        by: Caller,
+        after: Cursor,
+    ) -> Result<PeerAnswer, PeerNo> {
+        self.at_home(key)?;
+        // Of this reign, or nothing is shown: read before it is asked for.
+        let generation = self.roof.generation(key);
+        self.welcome(at, key, by, after).await.map_err(|no| self.said(key, no))?;
+        Ok(match generation {
+            0 => PeerAnswer::Done,
+            generation => PeerAnswer::Seq(Seq(generation.into())),
+        })
     }
 
     async fn serve_input<M: Kind>(

@@ -10,9 +10,10 @@ use protocol::{
     id::Seq,
     key::Key,
     media::MediaSignal,
-    peer::{PeerNo, PeerRequest, Told},
+    peer::{PeerAnswer, PeerNo, PeerRequest, Told},
 };
 use std::{
+    pin::pin,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
@@ -25,7 +26,7 @@ use super::{
     patience::Patience,
 };
 use crate::{
-    handle::{No, Watch},
+    handle::{Cursor, No, Watch},
     part::Part,
     road::Whose,
     shell::{World, pack},
@@ -45,9 +46,14 @@ impl House {
     ///
     /// # Errors
     /// `Refused` when this caller may not see it; then nothing was shown.
-    pub async fn watch(self: &Arc<Self>, key: Key, watch: Watch, after: Seq) -> Result<(), No> {
+    pub async fn watch(
+        self: &Arc<Self>,
+        key: Key,
+        watch: Watch,
+        after: impl Into<Cursor>,
+    ) -> Result<(), No> {
         let Watch { id, by, outbox } = watch;
-        self.interests.lock().add(id, key, by, outbox, after);
+        self.interests.lock().add(id, key, by, outbox, after.into());
         let (first, shown) = oneshot::channel();
         // A task of its own: a socket that ends in the middle must not leave half a watch behind.
         tokio::spawn(seek(Arc::downgrade(self), id, Some(first)));
@@ -146,7 +152,8 @@ impl House {
         match self.roof.road.whose(key.shard()) {
             Whose::Here => {
                 let local = self.watch_id();
-                let tapped = self.interests.lock().try_here(at, local, reign);
+                let life = (reign, self.roof.generation(key));
+                let tapped = self.interests.lock().try_here(at, local, life);
                 let Some(outbox) = tapped else { return Err(No::Away) };
                 let watch = Watch { id: local, by: wanted.by, outbox };
                 let after = wanted.after;
@@ -166,17 +173,26 @@ impl House {
                 if !self.interests.lock().try_there(at, node, watch, told) {
                     return Err(No::Away);
                 }
-                let (by, after) = (wanted.by, wanted.after);
-                let request = PeerRequest::Watch { key, watch, by, after };
-                let asked = async {
-                    self.asked_there(key, node, request).await?;
-                    tokio::time::sleep(SHOWN_IN).await;
-                    Err(No::Away) // taken in, and the view was lost on the way
+                let request = watching(key, watch, wanted);
+                let mut asked = pin!(self.asked_there(key, node, request));
+                let (answer, is_shown) = tokio::select! {
+                    answer = &mut asked => (answer?, false),
+                    told = &mut shown => {
+                        told.map_err(|_| No::Away)?;
+                        // The answer is right behind the view. Without it, the cursor stays (IN3).
+                        let Ok(answer) = tokio::time::timeout(SHOWN_IN, asked).await else {
+                            return Ok(());
+                        };
+                        (answer?, true)
+                    }
                 };
-                tokio::select! {
-                    no = asked => no,
-                    told = &mut shown => told.map_err(|_| No::Away),
+                self.interests.lock().told_in(at, generation_of(&answer));
+                if !is_shown {
+                    // Taken in; if the view does not come, it was lost on the way.
+                    let told = tokio::time::timeout(SHOWN_IN, shown).await;
+                    told.map_err(|_| No::Away)?.map_err(|_| No::Away)?;
                 }
+                Ok(())
             }
             Whose::Nobody => Err(No::Away),
         }
@@ -188,6 +204,23 @@ impl House {
         if let Some(topic) = topic {
             wanted.outbox.push(pack(&ToBrowser::NotShown { topic, refusal }));
         }
+    }
+}
+
+/// A watch in the words between nodes. Generation 0 goes without saying.
+fn watching(key: Key, watch: u64, wanted: &Wanted) -> PeerRequest {
+    let (by, Cursor { generation, seq: after }) = (wanted.by, wanted.after);
+    match generation {
+        0 => PeerRequest::Watch { key, watch, by, after },
+        generation => PeerRequest::WatchIn { key, watch, by, after, generation },
+    }
+}
+
+/// The generation of what another node tells, as it answered.
+fn generation_of(answer: &PeerAnswer) -> u32 {
+    match answer {
+        PeerAnswer::Seq(Seq(generation)) => u32::try_from(*generation).unwrap_or_default(),
+        _ => 0,
     }
 }
 

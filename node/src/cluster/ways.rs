@@ -57,7 +57,9 @@ pub fn manner(request: &PeerRequest) -> (Class, Duration) {
         Of::State { .. } | Of::Content { .. } | Of::KeepContent { .. } => (Class::Bulk, BULK),
         Of::Sums { .. } | Of::Backup { .. } => (Class::Bulk, BULK),
         Of::Input { .. } | Of::Once { .. } | Of::Query { .. } => (Class::Actor, ACTOR),
-        Of::Watch { .. } | Of::Unwatch { .. } | Of::Media { .. } => (Class::Actor, ACTOR),
+        Of::Watch { .. } | Of::WatchIn { .. } | Of::Unwatch { .. } | Of::Media { .. } => {
+            (Class::Actor, ACTOR)
+        }
     }
 }
 
@@ -121,6 +123,10 @@ impl Road for ActorWay {
 
     fn readable(&self, shard: u16) -> bool {
         self.ledger.readable(shard)
+    }
+
+    fn generation(&self, shard: u16) -> u32 {
+        self.ledger.generation(shard)
     }
 
     fn frail(&self, shard: u16) -> bool {

@@ -12,7 +12,7 @@
 //! - **W6** Every frame up that brings nothing new counts against the rate.
 
 use actors::{
-    handle::{No, Watch},
+    handle::{Cursor, No, Watch},
     outbox::{CutWatch, Outbox, Outgoing, outbox},
     room::{self, Room},
     shell::pack,
@@ -39,7 +39,7 @@ use protocol::{
     caller::Caller,
     codec,
     frame::{Cut, Refusal, Reply, ToBrowser, ToNode, Topic},
-    id::{LinkId, RoomId, Seq},
+    id::{LinkId, RoomId},
     key::Key,
     limits,
     room::RoomCommand,
@@ -355,7 +355,10 @@ impl<'a> Life<'a> {
             ToNode::Ping {} => {
                 self.outbox.push(pack(&ToBrowser::Pong {}));
             }
-            ToNode::Watch { topic, after } => self.watch(topic, after, asks)?,
+            ToNode::Watch { topic, after } => self.watch(topic, after.into(), asks)?,
+            ToNode::WatchIn { topic, after: seq, generation } => {
+                self.watch(topic, Cursor { generation, seq }, asks)?;
+            }
             ToNode::Unwatch { topic } => {
                 if let Some(id) = self.watches.remove(&topic) {
                     self.unwatch(topic, id);
@@ -379,7 +382,7 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    fn watch(&mut self, topic: Topic, after: Seq, asks: &mut Asks<'a>) -> Result<(), Cut> {
+    fn watch(&mut self, topic: Topic, after: Cursor, asks: &mut Asks<'a>) -> Result<(), Cut> {
         if let Err(refusal) = reach::topic(&self.origin, &topic) {
             self.not_shown(topic, refusal);
             return Ok(());
@@ -480,7 +483,7 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-async fn watch_topic(gate: &Gate, topic: Topic, watch: Watch, after: Seq) -> Result<(), No> {
+async fn watch_topic(gate: &Gate, topic: Topic, watch: Watch, after: Cursor) -> Result<(), No> {
     gate.house.watch(key_of(&topic, &watch.by), watch, after).await
 }
 

@@ -105,6 +105,22 @@ test("after a loss resumes every topic from its own position (F3)", async () => 
   expect(Socket.last.of("watch")).toEqual([{ kind: "watch", topic: ROOM, after: 7 }]);
 });
 
+test("what it folded of another generation counts for nothing (F1)", async () => {
+  const room = follower();
+  link.watch(ROOM, room);
+  Socket.last.welcome();
+  Socket.last.take(locked(7));
+  Socket.last.take({ kind: "generation", topic: ROOM, generation: 1 });
+  Socket.last.take(locked(3));
+  expect(room.seqs).toEqual([7, 3]);
+  Socket.last.take({ kind: "generation", topic: ROOM, generation: 1 });
+  Socket.last.lose();
+  await vi.advanceTimersByTimeAsync(300);
+  Socket.last.welcome();
+  expect(Socket.last.of("watch")).toEqual([]);
+  expect(Socket.last.of("watchIn")).toEqual([{ kind: "watchIn", topic: ROOM, after: 3, generation: 1 }]);
+});
+
 test("an unanswered ask is asked again under the same request, and answered once (L1, L2)", async () => {
   const answer = vi.fn();
   void link.ask(knock).then(answer);

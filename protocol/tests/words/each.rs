@@ -152,7 +152,7 @@ made_enums! {
     frame::ToNode {
         Hello { version } Watch { topic, after } Unwatch { topic }
         Ask { ask, request, command } Ack { frames } Arrive { version, ticket }
-        Ping {}
+        Ping {} WatchIn { topic, after, generation }
     }
     frame::View { Tenant { view } Room { view } Conversation { view } }
     frame::Event { Tenant { event } Room { event } Conversation { event } }
@@ -175,7 +175,7 @@ made_enums! {
         Shown { topic, seq, view } NotShown { topic, refusal }
         Happened { topic, seq, at, event } Noted { topic, note } Answered { ask, reply }
         Signal { room, signal } Bye { why } Nodes { nodes } Ticket { ticket } Move {}
-        Pong {}
+        Pong {} Generation { topic, generation }
     }
 }
 

@@ -36,7 +36,7 @@
 use std::sync::{
     Arc,
     atomic::{
-        AtomicBool, AtomicU64,
+        AtomicBool, AtomicU32, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
 };
@@ -144,6 +144,8 @@ struct Shard {
     until: AtomicU64,
     /// See [`Replica::solo_since`]; [`NEVER`] unless it is shown as served, and alone.
     solo: AtomicU64,
+    /// See [`Replica::generation`].
+    generation: AtomicU32,
 }
 
 /// A moment that does not come.
@@ -174,6 +176,7 @@ impl Host {
                 standing: RwLock::new(Standing::Idle),
                 until: AtomicU64::new(0),
                 solo: AtomicU64::new(NEVER),
+                generation: AtomicU32::new(0),
             }
         };
         Arc::new(Self {
@@ -354,6 +357,7 @@ impl Host {
         front.until.store(until, Release);
         let solo = cell.replica.solo_since().filter(|_| serves);
         front.solo.store(solo.unwrap_or(NEVER), Relaxed);
+        front.generation.store(cell.replica.generation(), Release);
         if cell.shown != standing {
             cell.shown = standing;
             *front.standing.write() = standing;
@@ -532,6 +536,13 @@ impl Ledger {
             let until = host.shards[usize::from(shard)].until.load(Acquire);
             until == u64::MAX || (until > 0 && host.world.now() < until)
         })
+    }
+
+    /// To which generation belongs what this node serves of the shard; cursors of another one are
+    /// void (I8).
+    pub fn generation(&self, shard: u16) -> u32 {
+        let twins = self.0.twins.as_ref();
+        twins.map_or(0, |host| host.shards[usize::from(shard)].generation.load(Acquire))
     }
 
     /// For how many milliseconds this node has served the shard without a second copy, when it does

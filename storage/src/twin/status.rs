@@ -110,6 +110,14 @@ impl Replica {
         self.solo_since.filter(|_| matches!(self.role, Role::Primary(_)))
     }
 
+    /// The generation of the configuration in which this node serves; 0 when it does not (rule R8).
+    pub fn generation(&self) -> u32 {
+        match &self.role {
+            Role::Primary(primary) => primary.config.generation,
+            _ => 0,
+        }
+    }
+
     fn role_name(&self) -> RoleName {
         let config = self.config.filter(|config| config.epoch == self.seen);
         match &self.role {

@@ -6,8 +6,8 @@ use protocol::{
     caller::Caller,
     cluster::Epoch,
     codec,
-    conversation::{ConversationCommand, ConversationEvent},
-    frame::{Cut, Event, Fault, ToBrowser},
+    conversation::{ConversationCommand, ConversationEvent, ConversationView},
+    frame::{Cut, Event, Fault, ToBrowser, View},
     id::{CaseId, MessageId, Seq},
     key::{Key, SHARDS},
     peer::{PEER_FRAME_BYTES, PeerAnswer, PeerFrame, PeerNo, PeerRequest, Told},
@@ -29,7 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     calls::{Calls, no_media},
     conversation::{Conversation, Input},
-    handle::Watch,
+    handle::{Cursor, Watch},
     house::{House, Options},
     outbox::{Outgoing, outbox},
     road::{Later, Road, Whose},
@@ -59,6 +59,8 @@ struct State {
     level: Option<u16>,
     /// Everything has long stood on one disk.
     frail: bool,
+    /// How often force was used.
+    generation: u32,
 }
 
 /// The way of news from one node to another.
@@ -209,6 +211,14 @@ impl Town {
         self.state.lock().frail = frail;
     }
 
+    /// An operator gives everything to a copy that may lack something.
+    pub(super) async fn force(&self, owner: u64) {
+        self.leave();
+        self.durable().await;
+        self.state.lock().generation += 1;
+        self.arrive(owner);
+    }
+
     /// Everything an actor's journal holds, as it is stored.
     pub(super) fn entries(&self, key: Key) -> Vec<Vec<u8>> {
         let journal = JournalId::new(&key.to_string()).expect("a name");
@@ -283,6 +293,10 @@ impl Road for Street {
         self.town().moves.subscribe()
     }
 
+    fn generation(&self, _shard: u16) -> u32 {
+        self.town().state.lock().generation
+    }
+
     fn frail(&self, _shard: u16) -> bool {
         self.town().state.lock().frail
     }
@@ -345,7 +359,12 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    pub(super) async fn watch(house: &Arc<House>, by: Caller, key: Key, after: Seq) -> Self {
+    pub(super) async fn watch(
+        house: &Arc<House>,
+        by: Caller,
+        key: Key,
+        after: impl Into<Cursor>,
+    ) -> Self {
         let (outbox, frames) = outbox();
         let id = house.watch_id();
         let watch = Watch { id, by, outbox: outbox.clone() };
@@ -361,6 +380,18 @@ impl Browser {
             .expect("the socket is open");
         let text = std::str::from_utf8(&frame).expect("text");
         codec::from_json::<ToBrowser, 2_000_000>(text).expect("a frame")
+    }
+
+    /// The next view of a conversation, and of which generation it was said to be.
+    pub(super) async fn shown(&mut self) -> (Option<u32>, ConversationView) {
+        let mut named = None;
+        loop {
+            match self.told().await {
+                ToBrowser::Generation { generation, .. } => named = Some(generation),
+                ToBrowser::Shown { view: View::Conversation { view }, .. } => return (named, view),
+                _ => {}
+            }
+        }
     }
 
     /// Reads to the end of its socket: why it ended.
@@ -379,7 +410,7 @@ impl Browser {
         while at < upto {
             match self.told().await {
                 ToBrowser::Shown { seq, view, .. } => {
-                    let protocol::frame::View::Conversation { view } = view else { continue };
+                    let View::Conversation { view } = view else { continue };
                     for message in view.messages {
                         seen.insert(message.seq.0, message.text);
                     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::town::{Browser, Town, open, say, until};
 use crate::{
-    handle::{No, Watch},
+    handle::{Cursor, No, Watch},
     outbox::outbox,
     trial::{customer, expert},
 };
@@ -165,4 +165,41 @@ async fn wa1_who_only_watches_is_cut_when_the_way_to_its_actor_stays_lost() {
     assert!(matches!(near.told().await, ToBrowser::Shown { .. }));
     let said = say(&here, key, 1, "allein").await;
     assert!(matches!(near.told().await, ToBrowser::Happened { seq, .. } if seq == said));
+}
+
+#[tokio::test]
+async fn k9_in3_after_force_everything_is_shown_anew_and_otherwise_what_changed() {
+    let town = Town::of(2).await;
+    let key = open(&town.house(1), 7).await;
+    let said = say(&town.house(1), key, 1, "eins").await;
+    let mut browsers = Vec::new();
+    for node in [1, 2] {
+        let mut browser = Browser::watch(&town.house(node), expert(1), key, Seq::START).await;
+        assert!(matches!(browser.shown().await, (None, view) if view.messages.len() == 1));
+        browsers.push(browser);
+    }
+    town.move_to(2).await;
+    for browser in &mut browsers {
+        let (named, view) = browser.shown().await;
+        assert!(named.is_none() && view.continues && view.messages.is_empty());
+    }
+    town.force(1).await;
+    for browser in &mut browsers {
+        let (named, view) = browser.shown().await;
+        assert_eq!((named, view.continues, view.messages.len()), (Some(1), false, 1), "K9");
+    }
+    town.move_to(2).await;
+    for browser in &mut browsers {
+        let (named, view) = browser.shown().await;
+        assert!(named == Some(1) && view.continues && view.messages.is_empty(), "IN3");
+    }
+    // A page that comes back: with what it was told, or of before and with its position alone.
+    for node in [1, 2] {
+        let house = town.house(node);
+        let cursor = Cursor { generation: 1, seq: said };
+        let (_, view) = Browser::watch(&house, expert(1), key, cursor).await.shown().await;
+        assert!(view.continues);
+        let (named, view) = Browser::watch(&house, expert(1), key, said).await.shown().await;
+        assert!(named == Some(1) && !view.continues, "K9");
+    }
 }

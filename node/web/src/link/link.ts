@@ -6,7 +6,8 @@
  * warm one takes over at once, and another warm one is opened by and by.
  *
  * # Invariants
- * - **F1** Positions of one topic only rise: an event not above the topic's own is ignored.
+ * - **F1** Positions of one topic only rise: an event not above the topic's own is ignored. They do
+ *   so within one generation; when a node names another one, the topic begins anew.
  * - **F3** After a loss every watched topic is asked for again from its own position.
  * - **F4** Only the working line is watched and asked on; frames of topics from any other line are
  *   ignored.
@@ -57,6 +58,8 @@ interface Watched {
   readonly topic: Topic;
   readonly follower: Follower;
   seq: Seq;
+  /** To which the position belongs; 0 as long as no node has named one. */
+  generation: number;
 }
 
 /** A browser's link to whichever node answers. */
@@ -95,8 +98,9 @@ export class Link {
   /** Follows a topic until the returned function is called. */
   watch(topic: Topic, follower: Follower): () => void {
     const key = topicKey(topic);
-    this.#watched.set(key, { topic, follower, seq: 0 });
-    this.#send({ kind: "watch", topic, after: 0 });
+    const watched = { topic, follower, seq: 0, generation: 0 };
+    this.#watched.set(key, watched);
+    this.#send(from(watched));
     return () => {
       if (this.#watched.get(key)?.follower !== follower) return;
       this.#watched.delete(key);
@@ -107,7 +111,7 @@ export class Link {
   /** Asks to be shown a topic anew: after a change that uncovers what was hidden before. */
   look(topic: Topic): void {
     const watched = this.#watched.get(topicKey(topic));
-    if (watched) this.#send({ kind: "watch", topic, after: watched.seq });
+    if (watched) this.#send(from(watched));
   }
 
   /** Asks something; survives the loss of the line unless it is fleeting. */
@@ -206,7 +210,7 @@ export class Link {
     this.#nodes.answers(line.node);
     this.#enter("open", null);
     this.#owner.welcome(line.welcome!);
-    for (const { topic, seq } of this.#watched.values()) this.#send({ kind: "watch", topic, after: seq });
+    for (const watched of this.#watched.values()) this.#send(from(watched));
     this.#asks.again();
     this.#warm.look();
   }
@@ -293,10 +297,20 @@ export class Link {
   }
 }
 
+/** A watch that goes on where the topic stands; a node of before is not told what it never named. */
+function from({ topic, seq, generation }: Watched): ToNode {
+  if (generation === 0) return { kind: "watch", topic, after: seq };
+  return { kind: "watchIn", topic, after: seq, generation };
+}
+
 type Told = Extract<ToBrowser, { topic: Topic }>;
 
 function tell(watched: Watched, frame: Told): void {
   switch (frame.kind) {
+    case "generation":
+      if (frame.generation !== watched.generation) watched.seq = 0;
+      watched.generation = frame.generation;
+      return;
     case "shown":
       watched.seq = frame.seq;
       return watched.follower.shown(frame.seq, frame.view);

@@ -127,6 +127,8 @@ fn ta3_after_force_the_old_history_is_put_aside_and_replaced() {
     cluster.change(&Change::Force { shard, primary: node(2), by, why, now });
     cluster.until("the older copy serves", |it| it.serves(2, shard));
     assert_eq!(cluster.append(2, &journal, 3, b"new"), Ok(Seq(4)));
+    assert_eq!(cluster.at(2).generation(shard), 1, "I8: cursors of before are void");
+    assert_eq!(cluster.at(2).generation(stray.shard().wrapping_add(1)), 0);
 
     cluster.start(1);
     cluster.want(shard, 2, Some(1));
