@@ -2,13 +2,16 @@
 
 use super::{
     journeys::{met, room},
-    stage::{Stage, done},
+    stage::{Stage, done, no},
 };
 use protocol::{
     conversation::{ConversationCommand, ConversationView},
-    frame::{Cut, ToBrowser, Topic, View},
+    frame::{Command, Cut, ToBrowser, Topic, View},
     id::Seq,
-    room::Standing,
+    limits,
+    room::{RoomCommand, Standing},
+    tenant::TenantCommand,
+    time::Span,
 };
 use tests::browser::{Site, Socket};
 
@@ -62,7 +65,7 @@ async fn a_restarted_node_knows_cookie_seat_and_chat() {
     let (browser, visitor) = (stage.expert().await, stage.guest("Familie Groß").await);
     let (mut expert, mut guest) = (browser.socket().await, visitor.socket().await);
     room(&stage, &mut expert).await;
-    done(expert.ask(stage.of_room(protocol::room::RoomCommand::Knock {})).await);
+    done(expert.ask(stage.of_room(RoomCommand::Knock {})).await);
     let (_, at) = chat(&mut guest, stage.chat_topic(), Seq::START).await;
     for number in 0..50 {
         stage.said(&mut expert, format!("vor dem Neustart {number}")).await;
@@ -110,4 +113,37 @@ async fn a_node_stops_although_connections_stand_about() {
     let stage = stage.restarted().await;
     drop((silent, idle, guest, stuck));
     assert_eq!(stage.expert().await.get("/healthz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_comes_again_over_another_socket_is_done_once_and_answered_the_same() {
+    let stage = Stage::start().await;
+    let browser = stage.expert().await;
+    let (mut lost, mut next) = (browser.socket().await, browser.socket().await);
+    let knock = stage.of_room(RoomCommand::Knock {});
+    let seated = done(lost.ask_again("knock", knock.clone()).await);
+    assert_eq!(done(next.ask_again("knock", knock.clone()).await), seated);
+    assert_eq!(no(&next.ask(knock).await), "room.alreadyHere", "another request is refused");
+    // What came in between stays.
+    let (lock, unlock) =
+        (stage.of_room(RoomCommand::Lock {}), stage.of_room(RoomCommand::Unlock {}));
+    let locked = done(lost.ask_again("lock", lock.clone()).await);
+    done(next.ask(unlock.clone()).await);
+    assert_eq!(done(next.ask_again("lock", lock.clone()).await), locked);
+    assert!(!room(&stage, &mut next).await.locked);
+    // The same chance with another command is another request.
+    done(next.ask(lock).await);
+    assert!(done(next.ask_again("lock", unlock).await) > locked);
+    assert!(!room(&stage, &mut next).await.locked);
+    // The last link there was room for, asked for once more when there is none.
+    let life = Span::from_secs(3600);
+    let invite = || Command::Tenant { command: TenantCommand::Invite { case: stage.case(), life } };
+    let mut made = None;
+    for number in 0..limits::CASE_LINKS - 1 {
+        let request = format!("link {number}");
+        made = Some((done(lost.ask_again(&request, invite()).await), request));
+    }
+    let (seq, request) = made.expect("there was room");
+    assert_eq!(no(&next.ask(invite()).await), "tenant.tooManyLinks");
+    assert_eq!(done(next.ask_again(&request, invite()).await), seq);
 }
