@@ -177,7 +177,7 @@ fn hear(text: &str, talk: &Talk) -> Option<ToBrowser> {
             node: NodeId::from_u128(1),
             now: Time::from_ms(1),
         }),
-        ToNode::Watch { topic, .. } => {
+        ToNode::Watch { topic, .. } | ToNode::WatchIn { topic, .. } => {
             Some(ToBrowser::Shown { topic, seq: Seq(talk.seq.load(Relaxed)), view: view(topic) })
         }
         ToNode::Ask { ask, command, .. } => {

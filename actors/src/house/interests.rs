@@ -288,7 +288,7 @@ impl Interests {
         let mut all = self.all.iter().filter(|(_, it)| it.key == key && it.outbox.is(outbox));
         let (id, it) = all.next_back()?;
         let there = match it.place {
-            Place::There { node, watch, shown: None } => Some((node, watch)),
+            Place::There { node, watch, shown: None, .. } => Some((node, watch)),
             _ => None,
         };
         Some((*id, there))

@@ -483,12 +483,12 @@ export type Time = number;
 /**
  * What a node sends.
  */
-export type ToBrowser = { "kind": "welcome", version: number, tenant: TenantId, person: PersonId, session: SessionId, role: Role, name: string, case: CaseId | null, node: NodeId, now: Time, } | { "kind": "shown", topic: Topic, seq: Seq, view: View, } | { "kind": "notShown", topic: Topic, refusal: Refusal, } | { "kind": "happened", topic: Topic, seq: Seq, at: Time, event: Event, } | { "kind": "noted", topic: Topic, note: Note, } | { "kind": "answered", ask: number, reply: Reply, } | { "kind": "signal", room: RoomId, signal: MediaSignal, } | { "kind": "bye", why: Cut, } | { "kind": "nodes", nodes: Array<string>, } | { "kind": "ticket", ticket: string, } | { "kind": "move", } | { "kind": "pong", };
+export type ToBrowser = { "kind": "welcome", version: number, tenant: TenantId, person: PersonId, session: SessionId, role: Role, name: string, case: CaseId | null, node: NodeId, now: Time, } | { "kind": "shown", topic: Topic, seq: Seq, view: View, } | { "kind": "notShown", topic: Topic, refusal: Refusal, } | { "kind": "happened", topic: Topic, seq: Seq, at: Time, event: Event, } | { "kind": "noted", topic: Topic, note: Note, } | { "kind": "answered", ask: number, reply: Reply, } | { "kind": "signal", room: RoomId, signal: MediaSignal, } | { "kind": "bye", why: Cut, } | { "kind": "nodes", nodes: Array<string>, } | { "kind": "ticket", ticket: string, } | { "kind": "move", } | { "kind": "pong", } | { "kind": "generation", topic: Topic, generation: number, };
 
 /**
  * What a browser sends.
  */
-export type ToNode = { "kind": "hello", version: number, } | { "kind": "watch", topic: Topic, after: Seq, } | { "kind": "unwatch", topic: Topic, } | { "kind": "ask", ask: number, request: string, command: Command, } | { "kind": "ack", frames: number, } | { "kind": "arrive", version: number, ticket: string, } | { "kind": "ping", };
+export type ToNode = { "kind": "hello", version: number, } | { "kind": "watch", topic: Topic, after: Seq, } | { "kind": "unwatch", topic: Topic, } | { "kind": "ask", ask: number, request: string, command: Command, } | { "kind": "ack", frames: number, } | { "kind": "arrive", version: number, ticket: string, } | { "kind": "ping", } | { "kind": "watchIn", topic: Topic, after: Seq, generation: number, };
 
 /**
  * Something that can be watched.
