@@ -82,6 +82,9 @@ pub enum ClusterCommand {
     Remove {
         /// Its name or number.
         node: String,
+        /// Although it may have contents of files that are missing elsewhere: when its disk is lost.
+        #[arg(long)]
+        accept_loss: bool,
     },
     /// Spreads everything evenly over the nodes, now.
     Rebalance,
@@ -146,8 +149,8 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
                 ),
             }
         }
-        ClusterCommand::Remove { node } => {
-            order(&data, &Order::Remove { node: node.clone() }).await?;
+        ClusterCommand::Remove { node, accept_loss } => {
+            order(&data, &Order::Remove { node: node.clone(), accept_loss }).await?;
             println!("{node} is no longer a member. Its number is never used again.");
         }
         ClusterCommand::Rebalance => {

@@ -44,7 +44,7 @@ use crate::{
         desk::Tell,
         holder::Holder,
         membership::{self, MemberFault, Membership, Newcomer},
-        sight::Sight,
+        sight::{Own, Sight},
     },
     config::{Config, EngineName},
     gateway::{
@@ -290,8 +290,9 @@ fn look_around(
     sockets: &Arc<AtomicUsize>,
 ) -> Arc<Sight> {
     let member = &ground.member;
-    let own = status_of(member, &ground.holder, house, calls, sockets);
-    assert!(member.desk.status.set(own.clone()).is_ok(), "a node says once how it is");
+    let status = status_of(member, &ground.holder, house, calls, sockets);
+    assert!(member.desk.status.set(status.clone()).is_ok(), "a node says once how it is");
+    let own = Own { status, porter: Some(ground.holder.porter.clone()) };
     let (control, peers) = (member.control.clone(), member.peers.clone());
     let more = (member.door(config), membership::rules(config));
     let sight = Sight::new(control, peers, member.links.clone(), own, more);

@@ -8,8 +8,9 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     cluster::{
         admin::{self, Handler, Outcome},
+        desk::Tell,
         membership::{self, Membership, Newcomer},
-        sight::Sight,
+        sight::{Own, Sight},
     },
     config::Config,
     node::{StartFault, disk, remembered},
@@ -36,7 +37,7 @@ impl Witness {
         let member = Arc::new(Membership::open(&config, &me).await?);
         let (control, links) = (member.control.clone(), member.links.clone());
         let node = member.identity.key;
-        let own = Arc::new(move || NodeStatus {
+        let status: Tell = Arc::new(move || NodeStatus {
             node,
             map: control.map().index,
             leader: *control.leader().borrow(),
@@ -46,7 +47,8 @@ impl Witness {
             reaches: links.borrow().keys().copied().collect(),
             shards: Vec::new(),
         });
-        assert!(member.desk.status.set(own.clone()).is_ok(), "a witness says once how it is");
+        assert!(member.desk.status.set(status.clone()).is_ok(), "a witness says once how it is");
+        let own = Own { status, porter: None };
         let (control, peers) = (member.control.clone(), member.peers.clone());
         let door = member.door(&config);
         let rules = membership::rules(&config);

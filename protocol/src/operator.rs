@@ -80,6 +80,10 @@ shape! {
         pub here: bool,
         /// On its way out.
         pub draining: bool,
+        /// It may go: it holds no shard, and no content of a file that it may have is missing with
+        /// another node.
+        #[serde(default)]
+        pub empty: bool,
         /// It leads the control plane.
         pub leads: bool,
         /// It votes in the control plane.
@@ -141,6 +145,13 @@ word! {
         Safe { nodes: u32 },
         /// Two nodes with data and no third vote: only one decides, and nothing takes over from it.
         NoFailover { name: String },
+        /// Contents of files are not yet on every node that holds their records.
+        Missing { files: u64 },
+        /// It is not yet known whether everything is there that belongs to some shards: they came
+        /// to a node only now.
+        Unlooked { shards: u32 },
+        /// A node that was relieved has nothing any more that others need: it can be removed.
+        Empty { name: String },
     }
 }
 

@@ -180,6 +180,8 @@ pub enum PeerRequest {
         /// Of which generation that is.
         generation: u32,
     },
+    /// Which contents of files are missing with you?
+    ContentStatus,
 }
 
 /// What is answered.
@@ -269,6 +271,25 @@ pub struct NodeStatus {
     pub reaches: Vec<u64>,
     /// Each shard it holds a copy of.
     pub shards: Vec<ShardStatus>,
+}
+
+/// What a node knows of contents of files that belong with it: the answer to
+/// [`PeerRequest::ContentStatus`], encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ContentStatus {
+    /// As of the map with this index.
+    pub map: u64,
+    /// Shards it holds and has not yet looked at to the end.
+    pub unlooked: u32,
+    /// Contents it knows to be missing.
+    pub missing: u64,
+}
+
+impl ContentStatus {
+    /// Whether everything that belongs there is there.
+    pub const fn is_whole(&self) -> bool {
+        self.unlooked == 0 && self.missing == 0
+    }
 }
 
 /// One copy of one shard.

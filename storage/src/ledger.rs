@@ -47,6 +47,7 @@ mod doubt;
 mod filler;
 mod home;
 mod keys;
+mod listing;
 mod open;
 mod options;
 mod read;

@@ -52,6 +52,9 @@ pub enum Order {
     Remove {
         /// Its name or number.
         node: String,
+        /// Although it may have contents of files that are missing elsewhere.
+        #[serde(default)]
+        accept_loss: bool,
     },
     /// Spread everything evenly, now.
     Rebalance {},

@@ -1,15 +1,22 @@
 //! Files' contents on more than one node: wherever a file's record has a copy, so has its content.
 //!
 //! Contents are named by their SHA-256 and never change, so they need no replication protocol:
-//! whoever should have one and does not fetches it from whoever has it, and checks it.
+//! whoever should have one and does not fetches it from whoever has it, and checks it. An upload
+//! brings its content to those who hold its record at that moment; who comes to hold it later
+//! fetches it by itself ([`porter`]).
 //!
 //! # Invariants
 //! - **O1** An upload is acknowledged only when its content is durable wherever its record is.
 //! - **O2** What was fetched is kept only when it is what its name says.
+//! - **O3** A content that any member has that answers is found, whoever should have it.
+
+pub mod porter;
+pub mod records;
+pub mod rounds;
 
 use parking_lot::Mutex;
 use protocol::{
-    cluster::{Map, NodeKey},
+    cluster::{Map, NodeKey, Purpose},
     frame::Fault,
     id::FileId,
     key::Key,
@@ -60,23 +67,37 @@ impl Contents {
         Arc::new(Self { me, files, peers, maps, fetches, under_way: Mutex::default() })
     }
 
-    /// Brings a content that was kept here to wherever the file's record is (O1).
+    /// Brings a content that was kept here to wherever the file's record is (O1), and says to
+    /// whom. Said before there is a record, and again after it, for it may have moved meanwhile:
+    /// `known` need not be asked again.
     ///
     /// # Errors
     /// `Busy` when a copy cannot be reached for long: the upload is tried again.
-    pub async fn spread(&self, file: FileId, content: ContentId) -> Result<(), Fault> {
+    pub async fn spread(
+        &self,
+        file: FileId,
+        content: ContentId,
+        known: &BTreeSet<u64>,
+    ) -> Result<BTreeSet<u64>, Fault> {
         let mut maps = self.maps.clone();
+        let mut reached = known.clone();
         let done = async {
             loop {
-                let holders = self.holders(&maps.borrow_and_update(), file);
+                let holders = holders(&maps.borrow_and_update(), file);
                 let mut missing = false;
                 for node in holders.into_iter().filter(|it| *it != self.me.number) {
+                    if reached.contains(&node) {
+                        continue;
+                    }
                     let request =
                         PeerRequest::KeepContent { file, hash: content.hash, len: content.len };
-                    missing |= self.ask(node, request).await.is_err();
+                    match self.ask(node, request).await {
+                        Ok(_) => drop(reached.insert(node)),
+                        Err(_) => missing = true,
+                    }
                 }
                 if !missing {
-                    return;
+                    return reached;
                 }
                 // Whoever is away is soon no holder any more, or back.
                 let _ = tokio::time::timeout(Duration::from_millis(200), maps.changed()).await;
@@ -88,18 +109,29 @@ impl Contents {
     /// Opens a content, fetching it first when it is not here.
     ///
     /// # Errors
-    /// When nobody who should have it answers, or it is damaged.
+    /// When nobody who answers has it, or it is damaged.
     pub async fn open(&self, file: FileId, content: ContentId) -> Result<Content, StorageFault> {
-        if !self.has(content).await? {
-            let holders = self.holders(&self.maps.borrow().clone(), file);
-            for node in holders.into_iter().filter(|it| *it != self.me.number) {
-                if self.fetch(node, content).await.is_ok() {
-                    break;
-                }
-            }
-        }
+        self.bring(file, content).await?;
         let files = self.files.clone();
         blocking(move || files.content(&content)).await
+    }
+
+    /// Sees to it that a content is here: fetches it from who should have it, or else from any
+    /// other member with data (O3). Says whether it had to be fetched.
+    ///
+    /// # Errors
+    /// [`StorageFault::NoFile`] when nobody who answers has it, or what the disk says.
+    pub async fn bring(&self, file: FileId, content: ContentId) -> Result<bool, StorageFault> {
+        if self.has(content).await? {
+            return Ok(false);
+        }
+        let map = self.maps.borrow().clone();
+        for node in sources(&map, file, self.me.number) {
+            if self.fetch(node, content).await.is_ok() {
+                return Ok(true);
+            }
+        }
+        Err(StorageFault::NoFile { content })
     }
 
     /// One piece of a content, for another node.
@@ -164,17 +196,27 @@ impl Contents {
         blocking(move || files.has(&content)).await
     }
 
-    /// The nodes on which a file's record has a copy.
-    fn holders(&self, map: &Map, file: FileId) -> BTreeSet<u64> {
-        let config = map.config(Key::File(file).shard());
-        let nodes = config.into_iter().flat_map(|it| [Some(it.primary), it.twin]);
-        nodes.flatten().map(|it| it.number).collect()
-    }
-
     async fn ask(&self, node: u64, request: PeerRequest) -> Answered {
         let (class, patience) = manner(&request);
         self.peers.ask(node, class, request, patience).await
     }
+}
+
+/// The nodes on which a file's record has a copy.
+fn holders(map: &Map, file: FileId) -> BTreeSet<u64> {
+    let config = map.config(Key::File(file).shard());
+    let nodes = config.into_iter().flat_map(|it| [Some(it.primary), it.twin]);
+    nodes.flatten().map(|it| it.number).collect()
+}
+
+/// Whom a content is asked of, the likeliest first: who holds the record, then who might have held
+/// it before, or took the upload in.
+fn sources(map: &Map, file: FileId, me: u64) -> Vec<u64> {
+    let holders = holders(map, file);
+    let members = map.members.values().filter(|it| it.purpose == Purpose::Data);
+    let others: Vec<u64> =
+        members.map(|it| it.key.number).filter(|it| !holders.contains(it)).collect();
+    holders.into_iter().chain(others).filter(|it| *it != me).collect()
 }
 
 async fn blocking<R: Send + 'static>(

@@ -13,7 +13,10 @@ use protocol::{
 use std::sync::{Arc, OnceLock};
 use storage::{content::ContentId, fault::StorageFault, journal::JournalId, ledger::Ledger};
 
-use super::{content::Contents, ways::may_ask};
+use super::{
+    content::{Contents, porter::Porter},
+    ways::may_ask,
+};
 use crate::{
     control::Control,
     peers::{Answered, Service},
@@ -39,6 +42,8 @@ pub struct Data {
     pub ledger: Ledger,
     /// Files' contents.
     pub contents: Arc<Contents>,
+    /// Who knows what of them is missing.
+    pub porter: Arc<Porter>,
     /// The actors, once they are up.
     pub house: OnceLock<Arc<House>>,
 }
@@ -116,6 +121,9 @@ impl Desk {
             PeerRequest::KeepContent { file: _, hash, len } => {
                 let fetched = data.contents.fetch(from, ContentId { hash, len }).await;
                 fetched.map(|()| PeerAnswer::Done)
+            }
+            PeerRequest::ContentStatus => {
+                Ok(PeerAnswer::Bytes(codec::encode(&data.porter.known())))
             }
             other => data.house.get().ok_or_else(gone)?.serve(from, other).await,
         }

@@ -15,7 +15,7 @@ use storage::{
 use tokio::sync::{broadcast::error::RecvError, watch};
 
 use super::{
-    content::Contents,
+    content::{Contents, porter::Porter},
     desk::Data,
     membership::Membership,
     pump::{Decider, Pump},
@@ -38,6 +38,8 @@ pub struct Holder {
     pub ledger: Ledger,
     /// Files' contents.
     pub contents: Arc<Contents>,
+    /// Who fetches those that are missing.
+    pub porter: Arc<Porter>,
     /// The pump.
     pub pump: Arc<Pump>,
     /// Ticks when anything about ownership may have changed.
@@ -86,14 +88,16 @@ impl Holder {
         })?;
         let maps = member.control.maps();
         let contents = Contents::new(me, files, member.peers.clone(), maps.clone());
+        let porter = Porter::new(me, ledger.clone(), contents.clone());
         let data = Data {
             ledger: ledger.clone(),
             contents: contents.clone(),
+            porter: porter.clone(),
             house: std::sync::OnceLock::new(),
         };
         assert!(member.desk.data.set(data).is_ok(), "a desk has one node's data");
         let (moves, _) = watch::channel(0);
-        let holder = Self { ledger, contents, pump, moves };
+        let holder = Self { ledger, contents, porter, pump, moves };
         holder.attend(member, maps);
         Ok(holder)
     }
@@ -107,6 +111,7 @@ impl Holder {
         member.keep(tokio::spawn(pump.clone().bring_cases(decider, ledger.clone())));
         member.keep(tokio::spawn(pump.copy_states(ledger.clone())));
         member.keep(tokio::spawn(tick(ledger.clone())));
+        member.keep(tokio::spawn(self.porter.clone().run(maps.clone())));
         member.keep(tokio::spawn(learn(ledger.clone(), maps, self.moves.clone())));
         if let Some(swarm) = &member.swarm {
             let control = member.control.clone();

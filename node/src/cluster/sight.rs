@@ -1,13 +1,14 @@
 //! The cluster as an operator sees it from this node, and what an operator may order.
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, join, join_all};
 use parking_lot::Mutex;
 use protocol::{
     cluster::{Change, Map, Purpose},
     codec,
     operator::Overview,
-    peer::{Class, NodeStatus, PeerAnswer, PeerRequest},
+    peer::{Class, ContentStatus, NodeStatus, PeerAnswer, PeerRequest},
 };
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,10 +16,13 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use storage::control::holds;
 use tokio::sync::watch;
 
 use super::{
     admin::{Order, Outcome},
+    content::porter::Porter,
+    desk::Tell,
     join::Token,
     membership::Door,
 };
@@ -28,9 +32,9 @@ use crate::{
     gateway::operator::{
         ClusterNo, ClusterView,
         chronicle::Chronicle,
-        overview::{Seen, overview},
+        overview::{Needs, Seen, needs, overview},
     },
-    peers::Peers,
+    peers::{Answered, Peers},
     secrets::chance,
     swarm::Links,
 };
@@ -44,6 +48,19 @@ const FRESH: Duration = Duration::from_millis(400);
 /// Bytes of a node's status.
 const STATUS_BYTES: usize = 1024 * 1024;
 
+/// How often it is asked whether a node may go, while somebody does not yet know.
+const ASKED_AGAIN: u32 = 10;
+/// Between two of these.
+const A_MOMENT: Duration = Duration::from_millis(500);
+
+/// How the node is that looks.
+pub struct Own {
+    /// As the others are told.
+    pub status: Tell,
+    /// Who knows what of its files is missing; none on a witness.
+    pub porter: Option<Arc<Porter>>,
+}
+
 /// What an operator may look at and order.
 pub struct Sight {
     /// The control plane.
@@ -53,7 +70,7 @@ pub struct Sight {
     /// Who is up.
     pub links: watch::Receiver<Links>,
     /// How this node is.
-    pub own: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
+    own: Own,
     /// Who newcomers are told to knock at, and where; none when this node has no join door.
     pub door: Option<Door>,
     rules: placement::Rules,
@@ -67,7 +84,7 @@ impl Sight {
         control: Control,
         peers: Arc<Peers>,
         links: watch::Receiver<Links>,
-        own: Arc<dyn Fn() -> NodeStatus + Send + Sync>,
+        own: Own,
         (door, rules): (Option<Door>, placement::Rules),
     ) -> Arc<Self> {
         let (gathered, chronicle) = Default::default();
@@ -108,10 +125,18 @@ impl Sight {
         {
             return seen.clone();
         }
+        let (map, seen) = self.look().await;
+        let seen = Arc::new(overview(&map, &seen));
+        *self.gathered.lock() = Some((Instant::now(), seen.clone()));
+        seen
+    }
+
+    /// Asks everybody.
+    async fn look(&self) -> (Arc<Map>, Seen) {
         let map = self.control.map();
         let me = self.control.number();
         let up = self.up();
-        let statuses = self.statuses(&map).await;
+        let (statuses, contents) = self.statuses(&map).await;
         let status = self.control.status();
         let seen = Seen {
             now: now(),
@@ -120,30 +145,34 @@ impl Sight {
             voters: status.voters,
             up,
             statuses,
+            contents,
             happenings: self.chronicle.lock().latest(),
         };
-        let seen = Arc::new(overview(&map, &seen));
-        *self.gathered.lock() = Some((Instant::now(), seen.clone()));
-        seen
+        (map, seen)
     }
 
-    /// What everybody who answers says of itself.
-    async fn statuses(&self, map: &Map) -> BTreeMap<u64, NodeStatus> {
+    /// What everybody who answers says of itself, and of its contents.
+    async fn statuses(
+        &self,
+        map: &Map,
+    ) -> (BTreeMap<u64, NodeStatus>, BTreeMap<u64, ContentStatus>) {
         let me = self.control.number();
         let up = self.up();
         let others = up.iter().filter(|it| **it != me && map.members.contains_key(it));
         let asked = others.map(|number| {
-            let ask = self.peers.ask(*number, Class::Control, PeerRequest::Status, ASKED);
-            async move { (*number, ask.await) }
+            let status = self.peers.ask(*number, Class::Control, PeerRequest::Status, ASKED);
+            let contents = PeerRequest::ContentStatus;
+            let contents = self.peers.ask(*number, Class::Control, contents, ASKED);
+            async move { (*number, join(status, contents).await) }
         });
-        let mut statuses = BTreeMap::from([(me, (self.own)())]);
-        for (number, answer) in join_all(asked).await {
-            let Ok(PeerAnswer::Bytes(bytes)) = answer else { continue };
-            if let Ok(status) = codec::decode::<NodeStatus, STATUS_BYTES>(&bytes) {
-                statuses.insert(number, status);
-            }
+        let mut statuses = BTreeMap::from([(me, (self.own.status)())]);
+        let own = self.own.porter.as_ref().map(|it| (me, it.known()));
+        let mut contents: BTreeMap<u64, ContentStatus> = own.into_iter().collect();
+        for (number, (status, content)) in join_all(asked).await {
+            statuses.extend(read::<NodeStatus>(status).map(|it| (number, it)));
+            contents.extend(read::<ContentStatus>(content).map(|it| (number, it)));
         }
-        statuses
+        (statuses, contents)
     }
 
     /// Carries out what an operator orders; none when it is for somebody else to do.
@@ -153,7 +182,7 @@ impl Sight {
                 let seen = self.gather().await;
                 let status = self.control.status();
                 let mine = seen.shards.iter().filter(|it| it.primary == self.control.number());
-                let serving = (self.own)().shards.iter().filter(|it| it.serves).count();
+                let serving = (self.own.status)().shards.iter().filter(|it| it.serves).count();
                 let founded = self.control.map().cluster.is_some();
                 Outcome::Done(json!({
                     "overview": &*seen,
@@ -168,7 +197,7 @@ impl Sight {
             Order::Drain { node, on } => {
                 self.on_node(node, |number| Change::Drain { number, on: *on }).await
             }
-            Order::Remove { node } => self.on_node(node, |number| Change::Remove { number }).await,
+            Order::Remove { node, accept_loss } => self.remove(node, *accept_loss).await,
             Order::Force { shard, node, by, why, although_served } => {
                 self.force(*shard, node, (by, why), *although_served).await
             }
@@ -199,7 +228,7 @@ impl Sight {
         let Some(member) = find(&map, node).and_then(|it| map.members.get(&it)) else {
             return unknown(&map, node);
         };
-        let copies = copies(&map, &self.statuses(&map).await, shard);
+        let copies = copies(&map, &self.statuses(&map).await.0, shard);
         if copies.served && !although_served {
             return Outcome::No(format!(
                 "shard {shard} is served at this moment, so nothing has to be given up:\n{}To take \
@@ -249,6 +278,34 @@ impl Sight {
         }
     }
 
+    /// A member leaves; not as long as it may have what others miss, unless that is accepted.
+    async fn remove(&self, node: &str, accept_loss: bool) -> Outcome {
+        let map = self.control.map();
+        let Some(number) = find(&map, node) else { return unknown(&map, node) };
+        let holds = map.members.get(&number).is_some_and(|it| holds(&map, it.key));
+        if !holds
+            && !accept_loss
+            && let Some(why) = self.needed(number).await
+        {
+            return Outcome::No(needed(node, &why));
+        }
+        self.change(Change::Remove { number }).await
+    }
+
+    /// Why the others may still need a node; who came to hold something only now is waited for.
+    async fn needed(&self, number: u64) -> Option<Needs> {
+        let mut why = None;
+        for _ in 0..ASKED_AGAIN {
+            let (map, seen) = self.look().await;
+            why = needs(&map, &seen, number);
+            if !matches!(why, Some(Needs::Unknown(_))) {
+                break;
+            }
+            tokio::time::sleep(A_MOMENT).await;
+        }
+        why
+    }
+
     async fn on_node(&self, node: &str, change: impl FnOnce(u64) -> Change) -> Outcome {
         let map = self.control.map();
         match find(&map, node) {
@@ -263,6 +320,32 @@ impl Sight {
             Err(ControlNo::Refused(why)) => Outcome::No(words(why).into()),
             Err(no) => Outcome::No(no.to_string()),
         }
+    }
+}
+
+/// An answer that is a value; none when there was none, or one that is not understood.
+fn read<T: DeserializeOwned>(answer: Answered) -> Option<T> {
+    match answer {
+        Ok(PeerAnswer::Bytes(bytes)) => codec::decode::<T, STATUS_BYTES>(&bytes).ok(),
+        _ => None,
+    }
+}
+
+/// Why a node cannot be removed yet, and what to do.
+fn needed(node: &str, why: &Needs) -> String {
+    match why {
+        Needs::Missing(files, nodes) => format!(
+            "contents of {files} files are missing on {}, and {node} may have them. Keep it \
+             running and wait until `konsil cluster status` misses none. When its disk is lost: \
+             --accept-loss",
+            nodes.join(", ")
+        ),
+        Needs::Unknown(nodes) => format!(
+            "it is not known whether {} have every content that belongs with them, and {node} may \
+             have what they miss. Bring back who is down, or wait a moment and try again. When the \
+             disk of {node} is lost: --accept-loss",
+            nodes.join(", ")
+        ),
     }
 }
 

@@ -52,7 +52,7 @@ impl Carrier for Wire {
 pub fn manner(request: &PeerRequest) -> (Class, Duration) {
     use PeerRequest as Of;
     match request {
-        Of::Raft(_) | Of::Change(_) | Of::Status => (Class::Control, CONTROL),
+        Of::Raft(_) | Of::Change(_) | Of::Status | Of::ContentStatus => (Class::Control, CONTROL),
         Of::CutLink(_) | Of::CutSession(_) => (Class::Control, CONTROL),
         Of::State { .. } | Of::Content { .. } | Of::KeepContent { .. } => (Class::Bulk, BULK),
         Of::Sums { .. } | Of::Backup { .. } => (Class::Bulk, BULK),
@@ -172,8 +172,13 @@ fn has_spare(map: &Map, me: NodeKey) -> bool {
 
 /// Whether a member may ask this: a witness takes part in the consensus and in nothing else.
 pub fn may_ask(map: &Map, from: u64, request: &PeerRequest) -> Result<(), PeerNo> {
-    let consensus =
-        matches!(request, PeerRequest::Raft(_) | PeerRequest::Change(_) | PeerRequest::Status);
+    let consensus = matches!(
+        request,
+        PeerRequest::Raft(_)
+            | PeerRequest::Change(_)
+            | PeerRequest::Status
+            | PeerRequest::ContentStatus
+    );
     let data = map.members.get(&from).is_some_and(|it| it.purpose == Purpose::Data);
     if consensus || data { Ok(()) } else { Err(PeerNo::Unknown) }
 }

@@ -82,7 +82,7 @@ fn what(node: &NodeSight) -> String {
     let roles = [(node.leads, "leads"), (node.votes && !node.leads, "votes")];
     words.extend(roles.iter().filter(|it| it.0).map(|it| it.1));
     if node.draining {
-        words.push("draining");
+        words.push(if node.empty { "empty" } else { "draining" });
     }
     if node.here {
         words.push("here");
@@ -129,6 +129,15 @@ fn sentence(verdict: &Verdict) -> String {
         }
         Verdict::Safe { nodes } => {
             format!("{nodes} nodes, every shard on two of them. Any one node may die.")
+        }
+        Verdict::Missing { files } => {
+            format!("Contents of {files} files are not yet wherever they belong.")
+        }
+        Verdict::Unlooked { shards } => {
+            format!("Of {shards} shards it is not yet known whether all their files are there.")
+        }
+        Verdict::Empty { name } => {
+            format!("{name} is empty: it can be stopped and removed, nothing it has is needed.")
         }
     }
 }

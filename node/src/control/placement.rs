@@ -100,7 +100,7 @@ pub fn words(map: &Map, alive: &BTreeSet<u64>, rules: &Rules) -> Vec<String> {
             ));
         }
         if member.draining && !storage::control::holds(map, member.key) {
-            words.push(format!("{name} (member {number}) is empty; it can be removed."));
+            words.push(format!("{name} (member {number}) holds no shard any more."));
         }
     }
     let alone = map.places.iter().filter(|place| place.config.twin.is_none()).count();

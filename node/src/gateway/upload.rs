@@ -24,7 +24,7 @@ use protocol::{
     key::Key,
 };
 use serde::Deserialize;
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 use storage::{
     content::ContentId,
     fault::StorageFault,
@@ -180,11 +180,13 @@ async fn keep(
     media_type: String,
 ) -> Result<FileView, Not> {
     let Offered { file: id, name } = offered;
-    // Durable wherever the record will be, before there is a record.
-    gate.contents.spread(id, content).await.map_err(Not::faulted)?;
-    let (bytes, content) = (content.len, content.hash);
-    let kept = Kept { conversation, name, media_type, bytes, content };
+    // Durable wherever the record will be, before there is a record; and wherever it came to be.
+    let known = gate.contents.spread(id, content, &BTreeSet::new()).await;
+    let known = known.map_err(Not::faulted)?;
+    let (bytes, hash) = (content.len, content.hash);
+    let kept = Kept { conversation, name, media_type, bytes, content: hash };
     gate.house.ask::<File>(Key::File(id), by, file::Input::Keep(kept)).await?;
+    gate.contents.spread(id, content, &known).await.map_err(Not::faulted)?;
     let (view, _) = record(gate, by, id, conversation).await?;
     Ok(view)
 }

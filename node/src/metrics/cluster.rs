@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{set, shown};
 use crate::{
-    cluster::pump::Pump,
+    cluster::{content::porter::Porter, pump::Pump},
     control::Control,
     peers::Peers,
     swarm::{Figures as SwarmFigures, Links, Swarm},
@@ -31,6 +31,8 @@ pub struct Seen {
     pub pump: Arc<Pump>,
     /// What is asked of other nodes, and told to their watches.
     pub peers: Arc<Peers>,
+    /// Who fetches contents of files that are missing.
+    pub porter: Arc<Porter>,
 }
 
 pub(super) struct Figures {
@@ -51,6 +53,9 @@ pub(super) struct Figures {
     watches: IntCounter,
     strangers: IntCounter,
     full: IntCounter,
+    missing: IntGauge,
+    unlooked: IntGauge,
+    fetched: IntCounter,
 }
 
 impl Figures {
@@ -78,6 +83,9 @@ impl Figures {
             watches: count("konsil_told_watches_total", "Watches these frames told.")?,
             strangers: count("konsil_peer_strangers_total", "Connections of strangers refused.")?,
             full: count("konsil_peer_full_total", full)?,
+            missing: level("konsil_contents_missing", "Contents that belong here and are not.")?,
+            unlooked: level("konsil_contents_unlooked_shards", "Shards not yet looked through.")?,
+            fetched: count("konsil_contents_fetched_total", "Contents fetched from others.")?,
         })
     }
 
@@ -98,6 +106,10 @@ impl Figures {
         let (told, watches) = seen.peers.told();
         set(&self.told, told);
         set(&self.watches, watches);
+        let known = seen.porter.known();
+        self.missing.set(known.missing as i64);
+        self.unlooked.set(i64::from(known.unlooked));
+        set(&self.fetched, seen.porter.fetched());
         if let Some(swarm) = &seen.swarm {
             self.peers(swarm.figures());
         }

@@ -83,6 +83,7 @@ pub(super) fn seen(member: &Membership, holder: &Holder) -> Seen {
         swarm: member.swarm.clone(),
         pump: holder.pump.clone(),
         peers: member.peers.clone(),
+        porter: holder.porter.clone(),
     }
 }
 

@@ -26,7 +26,7 @@ function node(place: number, kind: Kind, tick: number, shards: ShardSight[]): No
   const gone = kind === "draining" && number === 2 ? Math.max(0, 1 - tick / 160) : 1;
   return {
     name: NAMES[place]!, country: "DE", site: SITES[place]!, release: "0.9.2", purpose: "data",
-    here: number === 1, draining: kind === "draining" && number === 2, leads: number === 1, votes: true,
+    here: number === 1, draining: kind === "draining" && number === 2, empty: gone === 0, leads: number === 1, votes: true,
     figures: {
       number, up,
       sockets: up ? Math.round(wave(1840 + 300 * place, 9) * gone) : 0,

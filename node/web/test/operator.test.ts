@@ -162,6 +162,18 @@ describe("what is drawn", () => {
     }
   });
 
+  test("a node that was drained is empty when nobody misses what it has", async () => {
+    const desk = await opened("draining");
+    const node = desk.picture!.nodes[1]!;
+    const figures = { ...node.figures, calls: 0, primaries: 0, twins: 0 };
+    for (const [empty, word] of [[false, "Dateien werden noch"], [true, "Leer."]] as const) {
+      desk.left = () => ({ calls: 0, shards: 0, gone: 1 });
+      const props = { desk, node: { ...node, empty, figures }, whatIf: undefined };
+      expect(text(render(NodeCard, { props }).body)).toContain(word);
+    }
+    desk.end();
+  });
+
   test("what happened is told, newest first", async () => {
     const { happenings } = cluster("broken", 0, 1_800_000_000_000);
     const said = text(render(Happenings, { props: { happenings } }).body);

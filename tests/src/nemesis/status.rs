@@ -98,6 +98,7 @@ mod tests {
             purpose: protocol::cluster::Purpose::Data,
             here: leads,
             draining: false,
+            empty: false,
             leads,
             votes: true,
             figures: Figures {

@@ -288,7 +288,7 @@ fn a_node_that_drains_is_emptied_without_a_lone_copy_on_the_way() {
     assert_eq!(world.loads()[&1], (0, 0));
     world.assert_two_apart();
     let words = words(&world.map, &world.alive, &world.rules);
-    assert!(words.iter().any(|it| it.contains("it can be removed")), "{words:?}");
+    assert!(words.iter().any(|it| it.contains("holds no shard any more")), "{words:?}");
     world.make(&Change::Remove { number: 1 });
 }
 

@@ -139,8 +139,8 @@ async fn who_drains_loses_the_vote_and_who_is_removed_is_told_no_more() {
     })
     .await;
     let said = || world.leader().map(|it| world.at(it).status().words).unwrap_or_default();
-    until("it is said that it is empty", || {
-        said().iter().any(|it| it.contains("is empty; it can be removed"))
+    until("it is said that it holds nothing", || {
+        said().iter().any(|it| it.contains("holds no shard any more"))
     })
     .await;
     let any = world.until_led(|_| true).await;

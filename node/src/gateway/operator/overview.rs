@@ -3,8 +3,10 @@
 //! # Invariants
 //! - **V1** Every member is shown, every shard once, and at least one sentence is said.
 //! - **V2** "Any one node may die" is said only when no death of one node that is up would leave a
-//!   shard unserved or the rest unable to decide.
+//!   shard unserved or the rest unable to decide, and no content of a file is known to be missing.
 //! - **V3** The revision does not change with figures alone.
+//! - **V5** A node is called empty only when it holds no shard and no content that it may have is
+//!   missing with another node, as far as all others said.
 
 use protocol::{
     cluster::{Map, Member, Place, Purpose},
@@ -12,7 +14,7 @@ use protocol::{
     operator::{
         Figures, Happening, Heir, NodeSight, Overview, ShardSight, ShardState, Verdict, WhatIf,
     },
-    peer::NodeStatus,
+    peer::{ContentStatus, NodeStatus},
     time::Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,8 @@ pub struct Seen {
     pub up: BTreeSet<u64>,
     /// What nodes report of themselves, as far as they did.
     pub statuses: BTreeMap<u64, NodeStatus>,
+    /// What nodes know of missing contents of files, as far as they said.
+    pub contents: BTreeMap<u64, ContentStatus>,
     /// The latest happenings, newest first.
     pub happenings: Vec<Happening>,
 }
@@ -113,6 +117,7 @@ fn node(map: &Map, seen: &Seen, member: &Member) -> NodeSight {
         purpose: member.purpose,
         here: seen.here == number,
         draining: member.draining,
+        empty: is_empty(map, seen, member),
         leads: seen.leader == Some(number),
         votes: seen.voters.contains(&number),
         figures: figures(map, seen, number),
@@ -133,6 +138,51 @@ fn figures(map: &Map, seen: &Seen, number: u64) -> Figures {
         lag: serves.filter_map(|it| it.lag).sum(),
         primaries: count(&|it| it.config.primary.number == number),
         twins: count(&|it| it.config.twin.is_some_and(|twin| twin.number == number)),
+    }
+}
+
+/// Whether a node holds nothing that the others need (V5).
+fn is_empty(map: &Map, seen: &Seen, member: &Member) -> bool {
+    let holds = storage::control::holds(map, member.key);
+    member.purpose == Purpose::Data && !holds && needs(map, seen, member.key.number).is_none()
+}
+
+/// Why the others may still need a node that holds no shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    /// So many contents of files are missing with these nodes, and it may have them.
+    Missing(u64, Vec<String>),
+    /// These nodes, or others that are down, may miss some: that is not known.
+    Unknown(Vec<String>),
+}
+
+/// Why the others may still need a node that holds no shard; none when they do not: of every shard
+/// somebody else who holds it has everything that belongs to it (V5).
+pub fn needs(map: &Map, seen: &Seen, number: u64) -> Option<Needs> {
+    let said = |node: u64| {
+        let said = seen.contents.get(&node).filter(|_| node != number && seen.up.contains(&node));
+        said.filter(|it| it.map >= map.index)
+    };
+    let whole = |node: u64| said(node).is_some_and(ContentStatus::is_whole);
+    let holders = |place: &Place| {
+        let Place { config, .. } = place;
+        [Some(config.primary), config.twin].into_iter().flatten().map(|it| it.number)
+    };
+    let open = map.places.iter().filter(|place| !holders(place).any(whole));
+    let nodes: BTreeSet<u64> = open.flat_map(holders).collect();
+    if nodes.is_empty() {
+        return None;
+    }
+    let name =
+        |node: &u64| map.members.get(node).map_or_else(String::new, |it| it.labels.name.clone());
+    let names = |nodes: &mut dyn Iterator<Item = &u64>| nodes.map(name).collect::<Vec<_>>();
+    let missing = |node: &u64| said(*node).map_or(0, |it| it.missing);
+    match nodes.iter().map(missing).sum() {
+        0 => Some(Needs::Unknown(names(&mut nodes.iter()))),
+        files => {
+            let lacking = &mut nodes.iter().filter(|it| missing(it) > 0);
+            Some(Needs::Missing(files, names(lacking)))
+        }
     }
 }
 
@@ -199,17 +249,38 @@ fn verdicts(map: &Map, seen: &Seen, states: &[ShardState], what_if: &[WhatIf]) -
             None => Verdict::NoSpareVoter {},
         });
     }
+    let contents = contents(seen);
+    if contents.missing > 0 {
+        said.push(Verdict::Missing { files: contents.missing });
+    }
+    if contents.unlooked > 0 {
+        said.push(Verdict::Unlooked { shards: contents.unlooked });
+    }
     for member in map.members.values().filter(|it| it.draining) {
         let Figures { calls, primaries, twins, .. } = figures(map, seen, member.key.number);
-        said.push(Verdict::Draining { name: name(member), calls, shards: primaries + twins });
+        said.push(match is_empty(map, seen, member) && calls == 0 {
+            true => Verdict::Empty { name: name(member) },
+            false => Verdict::Draining { name: name(member), calls, shards: primaries + twins },
+        });
     }
-    let dies_well = |it: &WhatIf| it.stalls.is_empty() && it.quorum;
+    let dies_well = |it: &WhatIf| it.stalls.is_empty() && it.quorum && contents.is_whole();
     if stalled == 0 && data > 1 && what_if.iter().filter(is_up).all(dies_well) {
         let safe = Verdict::Safe { nodes: map.members.len() as u32 };
-        let calm = said.iter().all(|it| matches!(it, Verdict::Draining { .. }));
+        let calm = |it: &Verdict| matches!(it, Verdict::Draining { .. } | Verdict::Empty { .. });
+        let calm = said.iter().all(calm);
         said.insert(if calm { 0 } else { said.len() }, safe);
     }
     said
+}
+
+/// What is missing on all nodes that said so.
+fn contents(seen: &Seen) -> ContentStatus {
+    let said = seen.contents.iter().filter(|(number, _)| seen.up.contains(number));
+    said.fold(ContentStatus::default(), |all, (_, one)| ContentStatus {
+        map: 0,
+        unlooked: all.unlooked + one.unlooked,
+        missing: all.missing + one.missing,
+    })
 }
 
 /// A number that changes with everything but figures (V3), and that a browser can hold.

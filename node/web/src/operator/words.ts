@@ -11,6 +11,9 @@ export const VERDICTS: Record<Verdict["kind"], string> = {
   lone: "verdict-lone",
   safe: "verdict-safe",
   noFailover: "verdict-no-failover",
+  missing: "verdict-missing",
+  unlooked: "verdict-unlooked",
+  empty: "verdict-empty",
 };
 
 /** How bad news is. */
@@ -26,6 +29,9 @@ export const WEIGHTS: Record<Verdict["kind"], Weight> = {
   lone: "warn",
   safe: "ok",
   noFailover: "bad",
+  missing: "warn",
+  unlooked: "calm",
+  empty: "calm",
 };
 
 export const STATES: Record<ShardState, string> = {

@@ -23,6 +23,15 @@ verdict-no-failover = Zwei Knoten und keine dritte Stimme: Nur { $name } entsche
 verdict-draining = { $name } wird geleert.
 verdict-lone = Ein Knoten allein: Was er hat, gibt es einmal.
 verdict-safe = { $nodes } Knoten, alle Shards mit zwei Kopien. Jeder einzelne Knoten darf ausfallen.
+verdict-missing = { $files ->
+    [one] Der Inhalt von 1 Datei ist noch nicht überall, wo er hingehört.
+   *[other] Die Inhalte von { $files } Dateien sind noch nicht überall, wo sie hingehören.
+}
+verdict-unlooked = { $shards ->
+    [one] Bei 1 Shard ist noch nicht bekannt, ob alle Dateien da sind.
+   *[other] Bei { $shards } Shards ist noch nicht bekannt, ob alle Dateien da sind.
+}
+verdict-empty = { $name } ist leer. Sie können ihn ausschalten und entfernen.
 
 total-sockets = Browser
 total-calls = In Gesprächen
@@ -88,6 +97,7 @@ drain-moves = { $shards } Shards ziehen um. { $calls } Personen in Gesprächen u
 drain-confirm = Jetzt leeren
 drain-undo = Doch nicht leeren
 drain-left = Noch { $calls } in Gesprächen und { $shards } Shards.
+drain-files = Dateien werden noch auf andere Knoten kopiert.
 drain-done = Leer. Sie können diesen Knoten ausschalten.
 drain-progress = { $name }: Fortschritt
 drain-refused-last = Der letzte Knoten mit Daten kann nicht geleert werden.

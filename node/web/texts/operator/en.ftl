@@ -23,6 +23,15 @@ verdict-no-failover = Two nodes and no third vote: only { $name } decides. When 
 verdict-draining = { $name } is being drained.
 verdict-lone = One node alone: what it has exists once.
 verdict-safe = { $nodes } nodes, all shards on two copies. Any one node may die.
+verdict-missing = { $files ->
+    [one] The content of 1 file is not yet wherever it belongs.
+   *[other] Contents of { $files } files are not yet wherever they belong.
+}
+verdict-unlooked = { $shards ->
+    [one] Of 1 shard it is not yet known whether all its files are there.
+   *[other] Of { $shards } shards it is not yet known whether all their files are there.
+}
+verdict-empty = { $name } is empty. It can be switched off and removed.
 
 total-sockets = Browsers
 total-calls = In calls
@@ -88,6 +97,7 @@ drain-moves = { $shards } shards move. { $calls } people in calls and { $sockets
 drain-confirm = Drain now
 drain-undo = Do not drain after all
 drain-left = { $calls } in calls and { $shards } shards to go.
+drain-files = Files are still being copied to other nodes.
 drain-done = Empty. You can switch this node off.
 drain-progress = { $name }: progress
 drain-refused-last = The last node with data cannot be drained.

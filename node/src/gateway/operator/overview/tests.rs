@@ -146,6 +146,70 @@ fn a_drain_is_said_with_what_is_left() {
     assert_eq!(picture.verdicts, [Verdict::Safe { nodes: 4 }, draining]);
 }
 
+/// What a node says of its contents.
+fn content(map: u64, unlooked: u32, missing: u64) -> ContentStatus {
+    ContentStatus { map, unlooked, missing }
+}
+
+#[test]
+fn v2_a_content_that_is_missing_is_said_and_nobody_may_die_meanwhile() {
+    let (map, mut seen) = cluster(3);
+    for number in 1..=3 {
+        seen.contents.insert(number, content(map.index, 0, 0));
+    }
+    assert_eq!(kinds(&overview(&map, &seen)), ["Safe"]);
+    seen.contents.insert(2, content(map.index, 0, 4));
+    seen.contents.insert(3, content(map.index, 9, 1));
+    let picture = overview(&map, &seen);
+    assert_eq!(picture.verdicts, [Verdict::Missing { files: 5 }, Verdict::Unlooked { shards: 9 }]);
+    seen.up.remove(&2);
+    assert!(overview(&map, &seen).verdicts.contains(&Verdict::Missing { files: 1 }));
+}
+
+#[test]
+fn v5_a_node_is_empty_when_nobody_misses_what_it_may_have() {
+    let (mut map, mut seen) = cluster(4);
+    let gone = map.members.get_mut(&4).expect("there");
+    gone.draining = true;
+    let holds = |map: &Map| storage::control::holds(map, key(4));
+    let said = |map: &Map, seen: &Seen| overview(map, seen).nodes[3].empty;
+    for number in 1..=4 {
+        seen.contents.insert(number, content(map.index, 0, 0));
+    }
+    assert!(holds(&map) && !said(&map, &seen), "V5: it holds shards");
+    for (place, shard) in map.places.iter_mut().zip(0..) {
+        // Nodes 1 and 2 have two thirds of the shards together, 2 and 3 the rest.
+        let (primary, twin) = if shard % 3 == 0 { (2, 3) } else { (1, 2) };
+        place.config = Config { primary: key(primary), twin: Some(key(twin)), ..place.config };
+    }
+    assert!(!holds(&map));
+    assert!(said(&map, &seen));
+    assert_eq!(needs(&map, &seen, 4), None);
+    seen.statuses.get_mut(&4).expect("there").calls = 0;
+    let empty = Verdict::Empty { name: "node-4".into() };
+    assert!(overview(&map, &seen).verdicts.contains(&empty));
+
+    seen.contents.insert(4, content(map.index, 0, 7));
+    assert_eq!(needs(&map, &seen, 4), None, "what it misses itself counts for nothing");
+    seen.contents.insert(2, content(map.index, 0, 7));
+    seen.contents.insert(1, content(map.index, 0, 7));
+    let missing = Needs::Missing(14, vec!["node-1".into(), "node-2".into()]);
+    assert_eq!(needs(&map, &seen, 4), Some(missing), "V5");
+    assert!(!said(&map, &seen));
+    seen.contents.insert(2, content(map.index, 3, 0));
+    seen.contents.insert(1, content(map.index - 1, 0, 0));
+    let unknown = Some(Needs::Unknown(vec!["node-1".into(), "node-2".into()]));
+    assert_eq!(needs(&map, &seen, 4), unknown, "V5: of an older map nothing is known");
+    seen.contents.insert(1, content(map.index, 0, 0));
+    assert_eq!(needs(&map, &seen, 4), None, "of each shard somebody has everything");
+    seen.up.remove(&1);
+    seen.up.remove(&3);
+    assert!(
+        matches!(needs(&map, &seen, 4), Some(Needs::Unknown(_))),
+        "V5: who is down says nothing"
+    );
+}
+
 #[test]
 fn v3_figures_do_not_change_the_revision_and_everything_else_does() {
     let (map, mut seen) = cluster(3);
