@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::operator::Overview;
 use protocol::{
-    cluster::{Forced, Place, Purpose},
+    cluster::{Forced, Place, Purpose, Setting},
     codec,
     id::NodeId,
 };
@@ -50,6 +50,13 @@ impl Where {
     }
 }
 
+/// What can be chosen for a whole cluster.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Knob {
+    /// Countries in which data may lie.
+    Countries,
+}
+
 /// What can be asked of a cluster.
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
@@ -88,6 +95,13 @@ pub enum ClusterCommand {
     },
     /// Spreads everything evenly over the nodes, now.
     Rebalance,
+    /// Chooses something for the whole cluster; who chose what is kept.
+    Set {
+        /// What is chosen: `countries`, in which data may lie.
+        what: Knob,
+        /// The new value: country codes as in DE,AT.
+        value: String,
+    },
     /// Gives a shard whose copies are lost to a node although acknowledged data may be missing
     /// there. The last resort; it is recorded for ever.
     Force {
@@ -112,6 +126,11 @@ pub enum ClusterCommand {
     /// Makes the demo tenant, or finds it, and prints how to get in: as JSON, for programs.
     #[command(hide = true)]
     Demo,
+}
+
+/// Whoever types this, as it is kept beside what was ordered.
+fn user() -> String {
+    format!("user {}", rustix::process::getuid().as_raw())
 }
 
 /// Does it and prints what came of it.
@@ -157,6 +176,15 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             let done = order(&data, &Order::Rebalance {}).await?;
             println!("{} shards will move, a few at a time.", done["moves"]);
         }
+        ClusterCommand::Set { what: Knob::Countries, value } => {
+            let allowed = value.split(',').map(|it| it.trim().to_owned()).collect();
+            let setting = Setting::Countries { allowed };
+            order(&data, &Order::Set { setting, by: user() }).await?;
+            println!(
+                "Data may lie in {value} only. What lies elsewhere is moved away, a few shards at a \
+                 time; `konsil cluster status` says when it is."
+            );
+        }
         ClusterCommand::Force { shard, node, why, accept_loss, although_served } => {
             if !accept_loss {
                 bail!(
@@ -165,7 +193,7 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
                      on all the same: --accept-loss"
                 );
             }
-            let by = format!("user {}", rustix::process::getuid().as_raw());
+            let by = user();
             let force = Order::Force { shard, node: node.clone(), by, why, although_served };
             order(&data, &force).await?;
             println!("Shard {shard} is served by {node} from now on. It is recorded.");
@@ -224,7 +252,7 @@ pub async fn recover(config: &Config, why: &str, accept_loss: bool) -> Result<()
     // A running node holds its journals; nobody starts it while this goes on.
     let _stopped = storage::lock::lock(&data.join("journals"))
         .context("the node must be stopped: its control plane is rewritten")?;
-    let by = format!("user {}", rustix::process::getuid().as_raw());
+    let by = user();
     let done = recover::recover(data, me.key, (&by, why), now()).await?;
     let holds = |it: &&Place| it.config.is_eligible(me.key);
     let whole = done.before.places.iter().filter(holds).count();

@@ -117,12 +117,13 @@ knobs! {
         web: Vec<String> = Vec::new(),
         /// What people call this node. Empty: node- and its number.
         name: String = String::new(),
-        /// The country its disks stand in, as two letters.
-        country: String = "DE".into(),
+        /// The country its disks stand in, as two capital letters. Must be said when `listen` is.
+        country: String = String::new(),
         /// The building or room; the two copies of everything stand in different ones.
         site: String = String::new(),
-        /// Countries in which data may be placed, as two letters each.
-        countries: Vec<String> = vec!["DE".into()],
+        /// Countries in which data may lie, as two capital letters each. Empty: the founder's own.
+        /// Read by the node that founds the cluster; later: `konsil cluster set countries`.
+        countries: Vec<String> = Vec::new(),
         /// Further addresses (multiaddresses) at which members may be found.
         seeds: Vec<String> = Vec::new(),
         /// Serve other nodes as the place where they find each other.
@@ -259,12 +260,14 @@ impl Cluster {
             let value = self.one_copy_seconds.to_string();
             return no("cluster.one_copy_seconds", value, "choose 1 to 86400");
         }
-        if self.countries.is_empty() {
-            let remedy = "name at least the country of this node";
-            return no("cluster.countries", "empty".into(), remedy);
+        if self.listen.is_some() && self.country.is_empty() {
+            let remedy = "say in which country the disks of this node stand, as two capital \
+                          letters as in ISO 3166: whether data may lie there depends on it";
+            return no("cluster.country", "empty".into(), remedy);
         }
+        let own = Some(&self.country).filter(|it| !it.is_empty());
         let country = |it: &&String| it.len() != 2 || !it.bytes().all(|l| l.is_ascii_uppercase());
-        if let Some(bad) = self.countries.iter().chain([&self.country]).find(country) {
+        if let Some(bad) = self.countries.iter().chain(own).find(country) {
             let remedy = "use two capital letters as in ISO 3166, for example DE";
             return no("cluster.country", bad.clone(), remedy);
         }
@@ -401,6 +404,23 @@ mod tests {
         for beat in [0, 19, 201, u64::MAX] {
             let said = checked(beat, 500).expect_err("refused").to_string();
             assert!(said.contains("cluster.beat_ms") && said.contains("20 to 200"), "{said}");
+        }
+    }
+
+    #[test]
+    fn s69_a_node_of_a_cluster_says_where_it_stands() {
+        let read = |text: &str| {
+            let config: Config = toml::from_str(text).expect("it is TOML");
+            config.checked().map(|_| ()).map_err(|no| no.to_string())
+        };
+        assert_eq!(read(""), Ok(()), "a node alone places nothing");
+        let said = read("[cluster]\nlisten = \"127.0.0.1:7400\"\n").expect_err("refused");
+        assert!(said.contains("cluster.country is empty: say in which country"), "{said}");
+        let two = "[cluster]\nlisten = \"127.0.0.1:7400\"\ncountry = \"DE\"\n";
+        assert_eq!(read(two), Ok(()));
+        for bad in ["country = \"de\"", "country = \"DEU\"", "countries = [\"D\"]"] {
+            let said = read(&format!("[cluster]\n{bad}\n")).expect_err("refused");
+            assert!(said.contains("two capital letters"), "{said}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! `storage::control`; consensus about the order of changes is the node's affair. Liveness is not
 //! among them: who answers at the moment is never written down.
 
-use crate::{id::NodeId, time::Time};
+use crate::{codec, id::NodeId, time::Time};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -234,7 +234,38 @@ word! {
         Want { wants: Vec<(u16, Option<Wanted>)> },
         /// An operator gives a shard to a node although acknowledged data may be lost (rule R8).
         Force { shard: u16, primary: NodeKey, by: String, why: String, now: Time },
+        /// An operator chooses something for the whole cluster.
+        Set { setting: Setting, by: String, now: Time },
     }
+}
+
+word! {
+    /// What an operator chooses for the whole cluster.
+    #[derive(Eq)]
+    pub enum Setting {
+        /// Countries in which data of people may lie, as ISO 3166 codes.
+        Countries { allowed: BTreeSet<String> },
+    }
+}
+
+/// What was chosen for the whole cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// Countries in which data may lie; empty as long as nobody has said.
+    pub countries: BTreeSet<String>,
+    /// The latest choices, oldest first.
+    pub chosen: Vec<Chosen>,
+}
+
+/// A choice, and who made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// What.
+    pub setting: Setting,
+    /// Who chose it.
+    pub by: String,
+    /// When.
+    pub at: Time,
 }
 
 /// An open invitation.
@@ -284,9 +315,45 @@ pub struct Map {
     pub storages: BTreeSet<u64>,
     /// PeerIds that ever came in, likewise.
     pub peers: BTreeSet<String>,
+    /// What was chosen for the whole cluster. It follows the rest: see [`Map::to_bytes`].
+    #[serde(skip)]
+    pub settings: Settings,
+}
+
+/// What follows the map of the first release; grows at its end.
+#[derive(Serialize, Deserialize)]
+struct Tail {
+    settings: Settings,
 }
 
 impl Map {
+    /// The map as it is kept and sent: that of the first release, and behind it what came later,
+    /// once there is any.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = codec::encode(self);
+        if self.settings != Settings::default() {
+            bytes.extend(codec::encode(&Tail { settings: self.settings.clone() }));
+        }
+        bytes
+    }
+
+    /// Reads a map; allocates no more than `MAX` bytes.
+    ///
+    /// # Errors
+    /// When the bytes are none.
+    pub fn from_bytes<const MAX: usize>(bytes: &[u8]) -> Result<Self, codec::CodecFault> {
+        let (mut map, tail) = codec::decode_front::<Self, MAX>(bytes)?;
+        if !tail.is_empty() {
+            map.settings = codec::decode::<Tail, MAX>(tail)?.settings;
+        }
+        Ok(map)
+    }
+
+    /// The newest version of the wire that all members speak; 0 when there are none.
+    pub fn level(&self) -> u16 {
+        self.members.values().map(|it| it.wire).min().unwrap_or(0)
+    }
+
     /// The member with this key; none when it left, or came with another disk.
     pub fn member(&self, node: NodeKey) -> Option<&Member> {
         self.members.get(&node.number).filter(|it| it.key == node)
@@ -327,5 +394,9 @@ names! {
         NotFounded,
         /// More, or longer, than there is room for in the map.
         TooMuch,
+        /// That node stands in a country in which no data may lie.
+        Country,
+        /// What was chosen is none, or leaves no node that data may lie on.
+        Setting,
     }
 }

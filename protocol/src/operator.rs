@@ -150,6 +150,8 @@ word! {
         /// It is not yet known whether everything is there that belongs to some shards: they came
         /// to a node only now.
         Unlooked { shards: u32 },
+        /// A node with data stands in a country in which none may lie.
+        Abroad { name: String, country: String },
         /// A node that was relieved has nothing any more that others need: it can be removed.
         Empty { name: String },
     }
@@ -172,6 +174,8 @@ word! {
         Moved { shards: u32 },
         /// A shard was given to a node by force.
         Forced { shard: u16, by: String },
+        /// It was chosen in which countries data may lie.
+        Countries { countries: String, by: String },
     }
 }
 
@@ -194,6 +198,9 @@ shape! {
         pub now: Time,
         /// The index of the newest map.
         pub map: u64,
+        /// Countries in which data may lie; none named: all.
+        #[serde(default)]
+        pub countries: Vec<String>,
         /// What there is to say, most important first; never empty.
         pub verdicts: Vec<Verdict>,
         /// All members, by number.

@@ -17,11 +17,16 @@ pub const STORED: u16 = 2;
 ///
 /// - 1: the first.
 /// - 2: an input says which request it is, and is done once however often it comes. What must not
-///   stand on one disk is refused with a fault of its own. A watch may name its generation.
+///   stand on one disk is refused with a fault of its own. A watch may name its generation. The map
+///   holds what was chosen for the whole cluster, once anything was. A node says which contents of
+///   files it misses.
 pub const PEER_WIRE: u16 = 2;
 
 /// What every member has to speak before actors remember requests.
 pub const REQUESTS: u16 = 2;
+
+/// What every member has to speak before anything is chosen for the whole cluster.
+pub const SETTINGS: u16 = 2;
 
 /// What every member has to speak before anything is refused because of one copy.
 pub const STRICT: u16 = 2;

@@ -14,14 +14,17 @@
 //! - **M5** A generation counts the uses of force on its shard; each is on record.
 //! - **M6** A refused change leaves everything but the index as it was.
 //! - **M7** A want differs from the configuration: what has come true is no longer wanted.
+//! - **M9** Nobody is given a copy in a country that is not allowed, not even by force or by wish;
+//!   who has one when the rule changes keeps it until it is moved away (S69).
 
 use protocol::{
-    cluster::{Change, ChangeRefusal, Config, Epoch, Map, NodeKey, Place, Purpose, Wanted},
+    cluster::{Change, ChangeRefusal, Config, Epoch, Map, Member, NodeKey, Place, Purpose, Wanted},
     time::Time,
 };
 
 mod members;
 mod places;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +39,12 @@ pub const TEXT_MAX: usize = 512;
 
 /// Bytes of the reason an operator gives for using force.
 pub const WHY_MAX: usize = 4096;
+
+/// Countries that may be named.
+pub const COUNTRIES_MAX: usize = 64;
+
+/// Choices that are remembered.
+pub const CHOSEN_MAX: usize = 64;
 
 /// The founder's number.
 pub const FOUNDER: u64 = 1;
@@ -77,6 +86,7 @@ pub fn apply(
         Change::Force { shard, primary, by, why, now } => {
             places::force(map, *shard, *primary, by, why, *now)
         }
+        Change::Set { setting, by, now } => settings::set(map, setting, by, *now),
     }?;
     Ok(Vec::new())
 }
@@ -111,6 +121,13 @@ pub fn recovered(
 /// Whether the node holds a copy of any shard that must not be lost.
 pub fn holds(map: &Map, node: NodeKey) -> bool {
     map.places.iter().any(|place| place.config.is_eligible(node))
+}
+
+/// Whether data may lie where this member stands (M9). As long as nobody has said where it may, it
+/// may anywhere.
+pub fn may_lie(map: &Map, member: &Member) -> bool {
+    let allowed = &map.settings.countries;
+    allowed.is_empty() || allowed.contains(&member.labels.country)
 }
 
 /// How many members could take a shard: with data, and staying.

@@ -4,5 +4,6 @@
 
 mod cluster {
     pub(super) mod contents;
+    pub(super) mod countries;
     pub(super) mod town;
 }

@@ -8,6 +8,7 @@
 //! - **V2** A line is at most `LINE` bytes, `DOORS` are open at a time, and each ends in time.
 
 use futures_util::future::BoxFuture;
+use protocol::cluster::Setting;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
@@ -73,6 +74,13 @@ pub enum Order {
     },
     /// Every shard that was ever given away by force.
     Forced {},
+    /// Choose something for the whole cluster.
+    Set {
+        /// What.
+        setting: Setting,
+        /// Who wants it; kept.
+        by: String,
+    },
     /// A one-time link to the operator page.
     Page {},
     /// Make the demo tenant and say how to get in.

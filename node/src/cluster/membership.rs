@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock::now,
-    config::Config,
+    config::{Cluster, Config},
     control::{Control, ControlFault, Options as ControlOptions, placement::Rules},
     peers::{Peers, Service},
     secrets::chance,
@@ -58,6 +58,17 @@ pub enum MemberFault {
     /// The control plane.
     #[error(transparent)]
     Control(#[from] ControlFault),
+    /// It would found a cluster and hold what may not lie there.
+    #[error(
+        "cluster.country is {country}, and cluster.countries allows {allowed} only: the node that \
+         founds a cluster holds everything. Allow its country, or found the cluster elsewhere"
+    )]
+    Abroad {
+        /// Where it stands.
+        country: String,
+        /// Where data may lie.
+        allowed: String,
+    },
     /// It was never admitted.
     #[error(
         "this machine is no member of a cluster yet. `konsil cluster invite --witness` on a node \
@@ -152,7 +163,7 @@ impl Membership {
         assert!(desk.control.set(control.clone()).is_ok(), "a desk has one control plane");
         let candidate = candidate(config, me, storage, &key, swarm.as_ref());
         if founds {
-            found(&control, &identity, candidate.clone()).await?;
+            found(&control, &identity, candidate.clone(), rules(config)).await?;
             identity::keep(data, &identity).map_err(told("cluster.json"))?;
         }
         let membership = Self {
@@ -303,9 +314,11 @@ fn bare(address: &str) -> String {
     address.split("/p2p/").next().unwrap_or(address).to_owned()
 }
 
-/// What placement must obey here.
+/// What placement must obey here; where data may lie says the map, once it does.
 pub fn rules(config: &Config) -> Rules {
-    Rules { countries: config.cluster.countries.iter().cloned().collect(), ..Rules::default() }
+    let Cluster { country, countries, .. } = &config.cluster;
+    let own = Some(country).filter(|it| countries.is_empty() && !it.is_empty());
+    Rules { countries: countries.iter().chain(own).cloned().collect(), ..Rules::default() }
 }
 
 fn options(config: &Config) -> ControlOptions {
@@ -316,7 +329,13 @@ async fn found(
     control: &Control,
     identity: &Identity,
     candidate: Candidate,
+    rules: Rules,
 ) -> Result<(), MemberFault> {
+    let (country, allowed) = (candidate.labels.country.clone(), rules.countries);
+    if !allowed.is_empty() && !allowed.contains(&country) {
+        let allowed = allowed.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(MemberFault::Abroad { country, allowed });
+    }
     match control.found(identity.cluster, SHARDS, candidate).await {
         // Begun by a life that was cut off before it could write down who it is.
         Ok(_) | Err(ControlFault::Founded) => {}
@@ -325,6 +344,7 @@ async fn found(
     let mut maps = control.maps();
     // A founder that does not lead itself is a bug that the caller sees at the first ask.
     let _ = tokio::time::timeout(SOON, maps.wait_for(|map| map.cluster.is_some())).await;
+    // Where data may lie is written down by the steward of whoever leads: this node, from now on.
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use protocol::{
     codec,
     operator::Overview,
     peer::{Class, ContentStatus, NodeStatus, PeerAnswer, PeerRequest},
+    version::SETTINGS,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -202,6 +203,14 @@ impl Sight {
                 self.force(*shard, node, (by, why), *although_served).await
             }
             Order::Forced {} => Outcome::Done(json!({ "forced": self.control.map().forced })),
+            Order::Set { .. } if self.control.map().level() < SETTINGS => Outcome::No(
+                "some member runs a release that knows of no settings: upgrade every node first"
+                    .into(),
+            ),
+            Order::Set { setting, by } => {
+                let (setting, by) = (setting.clone(), self.at_here(by));
+                self.change(Change::Set { setting, by, now: now() }).await
+            }
             Order::Rebalance {} => {
                 let map = self.control.map();
                 let alive = self.alive(&map);
@@ -237,10 +246,15 @@ impl Sight {
             ));
         }
         tracing::warn!(shard, node, by, why, copies = %copies.lines, "a shard is forced");
-        let here = map.members.get(&self.control.number());
-        let here = here.map_or("this node", |it| &it.labels.name);
-        let (primary, by, why) = (member.key, format!("{by} at {here}"), why.to_owned());
+        let (primary, by, why) = (member.key, self.at_here(by), why.to_owned());
         self.change(Change::Force { shard, primary, by, why, now: now() }).await
+    }
+
+    /// Who gives an order at this door, as it is kept.
+    fn at_here(&self, by: &str) -> String {
+        let map = self.control.map();
+        let here = map.members.get(&self.control.number());
+        format!("{by} at {}", here.map_or("this node", |it| &it.labels.name))
     }
 
     fn alive(&self, map: &Map) -> BTreeSet<u64> {
@@ -407,6 +421,14 @@ fn words(why: protocol::cluster::ChangeRefusal) -> &'static str {
         No::NotFounded => "nothing is founded yet",
         No::TooMuch => "there are too many open invitations or members; wait until some expire",
         No::Token => "the token is unknown, used or expired; make a new one",
+        No::Country => {
+            "that node stands in a country in which no data may lie. `konsil cluster set countries` \
+             says where it may"
+        }
+        No::Setting => {
+            "name countries as two capital letters each, separated by commas, and among them one in \
+             which a node with data stands that is not drained"
+        }
     }
 }
 

@@ -17,17 +17,18 @@ pub(super) fn overview(seen: &Overview, words: &[String]) -> String {
     }
     let _ = writeln!(
         text,
-        "\n{:>3}  {:<16} {:<10} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  is",
-        "no", "name", "site", "up", "serves", "twins", "sockets", "calls", "lag"
+        "\n{:>3}  {:<16} {:<10} {:<2} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  is",
+        "no", "name", "site", "in", "up", "serves", "twins", "sockets", "calls", "lag"
     );
     for node in &seen.nodes {
         let it = &node.figures;
         let _ = writeln!(
             text,
-            "{:>3}  {:<16} {:<10} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  {}",
+            "{:>3}  {:<16} {:<10} {:<2} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  {}",
             it.number,
             node.name,
             node.site,
+            node.country,
             if it.up { "yes" } else { "NO" },
             it.primaries,
             it.twins,
@@ -49,6 +50,9 @@ pub(super) fn overview(seen: &Overview, words: &[String]) -> String {
         count(ShardState::Stalled),
         seen.map,
     );
+    if !seen.countries.is_empty() {
+        let _ = writeln!(text, "Data may lie in {} only.", seen.countries.join(", "));
+    }
     for case in &seen.what_if {
         let name = seen.nodes.iter().find(|it| it.figures.number == case.number);
         let _ = writeln!(text, "{}", what_if(name.map_or("?", |it| &it.name), case));
@@ -130,6 +134,10 @@ fn sentence(verdict: &Verdict) -> String {
         Verdict::Safe { nodes } => {
             format!("{nodes} nodes, every shard on two of them. Any one node may die.")
         }
+        Verdict::Abroad { name, country } => format!(
+            "{name} stands in {country}, where no data may lie: it is given nothing, and relieved of \
+             what it has."
+        ),
         Verdict::Missing { files } => {
             format!("Contents of {files} files are not yet wherever they belong.")
         }

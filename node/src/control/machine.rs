@@ -11,7 +11,7 @@ use openraft::{
     EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot, storage::RaftStateMachine,
 };
 use parking_lot::Mutex;
-use protocol::{cluster::Map, codec};
+use protocol::cluster::Map;
 use storage::{StorageFault, control, disk::Disk};
 use tokio::sync::watch;
 
@@ -134,7 +134,7 @@ impl Machine {
         let State { applied, membership, map } = self.state.lock().clone();
         let snapshot_id = applied.map_or_else(|| "empty".into(), |at| at.to_string());
         let meta = Meta { last_log_id: applied, last_membership: membership, snapshot_id };
-        self.keep(meta, codec::encode(&*map))
+        self.keep(meta, map.to_bytes())
     }
 
     fn install(&self, meta: &Meta, bytes: Vec<u8>) -> Result<(), StorageFault> {
@@ -149,7 +149,7 @@ impl Machine {
 }
 
 fn read_map(bytes: &[u8]) -> Result<Map, StorageFault> {
-    codec::decode::<Map, MAP_BYTES>(bytes).map_err(|why| file::damaged(&why.to_string()))
+    Map::from_bytes::<MAP_BYTES>(bytes).map_err(|why| file::damaged(&why.to_string()))
 }
 
 fn shown((meta, bytes): Kept) -> Snapshot<Plane> {

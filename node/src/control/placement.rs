@@ -31,7 +31,7 @@ use scene::Scene;
 /// What placement must obey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// Countries in which content may lie, as ISO 3166 codes; in others nothing is placed.
+    /// Countries in which data may lie, as ISO 3166 codes, as long as the map names none.
     pub countries: BTreeSet<String>,
     /// Members that came back only now: they keep what they have and are given nothing more.
     pub unsettled: BTreeSet<u64>,
@@ -48,7 +48,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            countries: BTreeSet::from(["DE".into()]),
+            countries: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             resting: BTreeSet::new(),
             moves_max: 16,
@@ -58,9 +58,16 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Whether content may lie where this member stands.
-    pub fn allow(&self, member: &Member) -> bool {
-        self.countries.contains(&member.labels.country)
+    /// The countries in which data may lie; none named: all.
+    pub fn allowed<'a>(&'a self, map: &'a Map) -> &'a BTreeSet<String> {
+        let said = &map.settings.countries;
+        if said.is_empty() { &self.countries } else { said }
+    }
+
+    /// Whether data may lie where this member stands.
+    pub fn allow(&self, map: &Map, member: &Member) -> bool {
+        let allowed = self.allowed(map);
+        allowed.is_empty() || allowed.contains(&member.labels.country)
     }
 }
 
@@ -81,14 +88,14 @@ pub fn plan(map: &Map, alive: &BTreeSet<u64>, rules: &Rules) -> Vec<(u16, Option
 pub fn words(map: &Map, alive: &BTreeSet<u64>, rules: &Rules) -> Vec<String> {
     let scene = Scene::new(map, alive, rules);
     let mut words = Vec::new();
-    let allowed: Vec<&str> = rules.countries.iter().map(String::as_str).collect();
+    let allowed: Vec<&str> = rules.allowed(map).iter().map(String::as_str).collect();
     for member in map.members.values() {
         let (name, number) = (&member.labels.name, member.key.number);
         let data = member.purpose == protocol::cluster::Purpose::Data;
-        if data && !rules.allow(member) {
+        if data && !rules.allow(map, member) {
             words.push(format!(
-                "{name} (member {number}) stands in {:?}; content may lie in {} only, so it is \
-                 given nothing. Allow the country or remove the member.",
+                "{name} (member {number}) stands in {:?}; data may lie in {} only, so it is given \
+                 nothing. Allow the country (`konsil cluster set countries`) or remove the member.",
                 member.labels.country,
                 allowed.join(", ")
             ));

@@ -20,7 +20,6 @@ use std::{
 use openraft::{EmptyNode, storage::RaftLogStorage};
 use protocol::{
     cluster::{ChangeRefusal, Map, NodeKey},
-    codec,
     time::Time,
 };
 use storage::{StorageFault, disk::real::RealDisk};
@@ -50,7 +49,10 @@ pub enum RecoverFault {
     #[error("this node has no map of a cluster: there is nothing to go on with")]
     NoMap,
     /// The map does not allow it.
-    #[error("this node cannot go on alone: it is a witness, or no member by its own map ({0:?})")]
+    #[error(
+        "this node cannot go on alone: it is a witness, or no member by its own map, or it stands in \
+         a country in which no data may lie ({0:?})"
+    )]
     Refused(ChangeRefusal),
 }
 
@@ -113,7 +115,7 @@ pub async fn recover(
         last_membership: Membership::new(Some(place), votes),
         snapshot_id: place.to_string(),
     };
-    Machine::open(disk.clone())?.keep(meta, codec::encode(&now))?;
+    Machine::open(disk.clone())?.keep(meta, now.to_bytes())?;
     let mut log = LogStore::open(disk, segment)?;
     let vote = log.save_vote(&Vote::new(term, alone.number)).await;
     vote.map_err(|why| told(&new)(io::Error::other(why.to_string())))?;

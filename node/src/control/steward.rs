@@ -8,6 +8,8 @@
 //! - **T1** One change of the voters at a time, and only to members that have caught up.
 //! - **T2** Who left loses the vote before it stops being told anything.
 //! - **T3** Wants are written only when they differ from what is written.
+//! - **T5** A map that names no country in which data may lie is given the leader's, once; from then
+//!   on the configuration of whoever leads counts for nothing.
 //! - **T4** Who leads without a vote falls silent, so that a voter is elected; the consensus library
 //!   would let it go on for ever.
 
@@ -18,7 +20,10 @@ use std::{
 };
 
 use openraft::{ChangeMembers, EmptyNode};
-use protocol::cluster::{Change, Map};
+use protocol::{
+    cluster::{Change, Map, Setting},
+    version::SETTINGS,
+};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::{
@@ -117,6 +122,9 @@ impl<'a> Round<'a> {
         if self.lead_listeners(&metrics).await || self.lead_voters(&metrics).await {
             return;
         }
+        if self.lead_countries().await {
+            return;
+        }
         self.lead_places().await;
     }
 
@@ -175,6 +183,26 @@ impl<'a> Round<'a> {
         }
         tracing::info!(?voting, ?chosen, "the votes of the control plane move");
         self.change_members(ChangeMembers::ReplaceAllVoters(chosen)).await
+    }
+
+    /// Writes down where data may lie, when nobody has (T5): a cluster that was founded by an older
+    /// release, or whose founder did not get so far.
+    async fn lead_countries(&self) -> bool {
+        let allowed = self.rules.countries.clone();
+        let read = self.map.level() >= SETTINGS;
+        if !read || allowed.is_empty() || !self.map.settings.countries.is_empty() {
+            return false;
+        }
+        let by = format!("the configuration of member {}", self.control.inner.number);
+        let setting = Setting::Countries { allowed };
+        let change = Change::Set { setting, by, now: crate::clock::now() };
+        match self.control.change(change).await {
+            Ok(_) => true,
+            Err(why) => {
+                tracing::warn!(%why, "where data may lie could not be written down");
+                false
+            }
+        }
     }
 
     /// Writes down what placement wants (T3).

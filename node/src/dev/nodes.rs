@@ -129,7 +129,7 @@ impl One {
             "# Written by `konsil dev`. Every key is explained by `konsil config`.\n\
              [listen]\nweb = \"127.0.0.1:{web}\"\nmedia = \"0.0.0.0:{web}\"\n\n\
              [cluster]\nlisten = \"127.0.0.1:{peers}\"\njoin = \"127.0.0.1:{}\"\n\
-             name = \"node-{number}\"\nsite = \"site-{number}\"\nweb = [{}]\n\n\
+             name = \"node-{number}\"\nsite = \"site-{number}\"\ncountry = \"DE\"\nweb = [{}]\n\n\
              [storage]\ndata = {}\n",
             peers + 1,
             quoted(&url),

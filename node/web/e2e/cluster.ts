@@ -78,7 +78,7 @@ export function cluster(kind: Kind, tick: number, now = Date.now()): Overview {
   const shards = Array.from({ length: SHARDS }, (_, number) => shard(number, kind));
   const nodes = NAMES.map((_, place) => node(place, kind, tick, shards));
   return {
-    revision: kind === "draining" ? tick : 1, now, map: 812, verdicts: verdicts(kind, nodes, shards), nodes, shards,
+    revision: kind === "draining" ? tick : 1, now, map: 812, countries: ["DE"], verdicts: verdicts(kind, nodes, shards), nodes, shards,
     whatIf: nodes.map((one) => whatIf(one, shards, kind)), happenings: happenings(kind, now),
   };
 }

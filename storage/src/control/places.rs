@@ -5,7 +5,7 @@ use protocol::{
     time::Time,
 };
 
-use super::{TEXT_MAX, WHY_MAX};
+use super::{TEXT_MAX, WHY_MAX, may_lie};
 
 /// Each case by itself: one that comes too late does not hold up the others.
 pub(super) fn cas_all(map: &mut Map, cases: &[Cas]) -> Vec<Option<No>> {
@@ -22,7 +22,7 @@ fn cas(map: &mut Map, case: &Cas) -> Result<(), No> {
     if map.member(case.proposer).is_none() {
         return Err(No::NotMember); // rule d
     }
-    may_hold(map, case.primary, case.twin)?; // rule d
+    may_hold(map, config, case.primary, case.twin)?; // rule d
     if !config.is_eligible(case.primary) {
         return Err(No::NotEligible); // rule b
     }
@@ -37,11 +37,11 @@ fn cas(map: &mut Map, case: &Cas) -> Result<(), No> {
 
 pub(super) fn want(map: &mut Map, wants: &[(u16, Option<Wanted>)]) -> Result<(), No> {
     for (shard, wanted) in wants {
-        if map.config(*shard).is_none() {
+        let Some(config) = map.config(*shard) else {
             return Err(No::NoShard);
-        }
+        };
         if let Some(wanted) = wanted {
-            may_hold(map, wanted.primary, wanted.twin)?;
+            may_hold(map, config, wanted.primary, wanted.twin)?;
         }
     }
     for (shard, wanted) in wants {
@@ -62,7 +62,7 @@ pub(super) fn force(
     let Some(before) = map.config(shard) else {
         return Err(No::NoShard);
     };
-    may_hold(map, primary, None)?;
+    may_hold(map, before, primary, None)?;
     if by.len() > TEXT_MAX || why.len() > WHY_MAX {
         return Err(No::TooMuch);
     }
@@ -76,8 +76,12 @@ pub(super) fn force(
 
 /// The only place where a configuration changes (M1).
 fn enact(map: &mut Map, shard: u16, before: Config, next: Config) {
+    assert_eq!(map.config(shard), Some(before), "M1");
+    let new = |node: &NodeKey| !before.is_eligible(*node);
+    let stands = |node: NodeKey| map.members.get(&node.number).is_some_and(|it| may_lie(map, it));
+    let pair = std::iter::once(next.primary).chain(next.twin);
+    assert!(pair.filter(new).all(stands), "M9");
     let place = &mut map.places[usize::from(shard)];
-    assert_eq!(place.config, before, "M1");
     let forced = next.generation != before.generation;
     assert!(forced || before.is_eligible(next.primary), "M2");
     place.config = Config { epoch: before.epoch.next(), ..next };
@@ -88,12 +92,16 @@ fn has_come_true(config: Config, wanted: Wanted) -> bool {
     (config.primary, config.twin) == (wanted.primary, wanted.twin)
 }
 
-/// Two nodes, both members, both for data (M3).
-fn may_hold(map: &Map, primary: NodeKey, twin: Option<NodeKey>) -> Result<(), No> {
+/// Two nodes, both members, both for data (M3); who has no whole copy yet stands where one may lie
+/// (M9).
+fn may_hold(map: &Map, config: Config, primary: NodeKey, twin: Option<NodeKey>) -> Result<(), No> {
     for node in std::iter::once(primary).chain(twin) {
         match map.member(node) {
             None => return Err(No::NotMember),
             Some(member) if member.purpose == Purpose::Witness => return Err(No::Witness),
+            Some(member) if !config.is_eligible(node) && !may_lie(map, member) => {
+                return Err(No::Country);
+            }
             Some(_) => {}
         }
     }

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use protocol::{
-    cluster::{Candidate, Cas, Change, ChangeRefusal as No, Labels, Map, NodeKey, Purpose, Wanted},
+    cluster::{
+        Candidate, Cas, Change, ChangeRefusal as No, Labels, Map, NodeKey, Purpose, Setting, Wanted,
+    },
     id::NodeId,
     time::Time,
 };
@@ -152,6 +154,88 @@ fn what_a_member_announces_replaces_what_was_known_of_it() {
     assert_eq!(world.make(announce(node, vec!["/x".into(); 33])), Err(No::TooMuch));
 }
 
+fn countries(allowed: &[&str]) -> Change {
+    let allowed = allowed.iter().map(|it| (*it).to_owned()).collect();
+    let (setting, by) = (Setting::Countries { allowed }, "an operator".into());
+    Change::Set { setting, by, now: Time::from_ms(7) }
+}
+
+fn stands(node: NodeKey, country: &str) -> Change {
+    let labels = Labels { country: country.into(), ..Labels::default() };
+    let (addresses, web, release) = (Vec::new(), Vec::new(), "0.1.0".into());
+    Change::Announce { node, addresses, web, labels, release, wire: 1 }
+}
+
+#[test]
+fn m9_nobody_is_given_a_copy_where_none_may_lie_whoever_asks_for_it() {
+    let mut world = World::of_four();
+    let far = world.key(3);
+    world.make(stands(far, "US")).expect("it moved");
+    world.make(countries(&["DE", "AT"])).expect("chosen");
+    assert_eq!(world.cas(1, 1, Some(3)), Err(No::Country), "M9: as a twin");
+    let want = |primary, twin| Change::Want {
+        wants: vec![(0, Some(Wanted { primary, twin: Some(twin) }))],
+    };
+    let (one, two) = (world.key(1), world.key(2));
+    assert_eq!(world.make(want(one, far)), Err(No::Country), "M9: as a wish");
+    assert_eq!(world.make(want(far, one)), Err(No::Country), "M9: as a wish to serve");
+    let force = |primary| {
+        let (by, why, now) = ("o".into(), "w".into(), Time::from_ms(8));
+        Change::Force { shard: 0, primary, by, why, now }
+    };
+    assert_eq!(world.make(force(far)), Err(No::Country), "M9: by force");
+    assert_eq!(world.cas(1, 1, Some(2)), Ok(()));
+
+    // Who has one already serves on, and gives it away.
+    world.make(stands(two, "US")).expect("it moved");
+    assert_eq!(world.cas(2, 2, Some(1)), Ok(()), "the second copy takes over");
+    assert_eq!(world.make(want(one, two)), Ok(vec![]), "and hands over again");
+    assert_eq!(world.cas(2, 2, None), Ok(()));
+    world.make(force(two)).expect("it holds the only copy");
+    world.make(countries(&["DE", "US"])).expect("chosen");
+    assert_eq!(world.cas(2, 2, Some(3)), Ok(()));
+    let by = world.0.settings.chosen.iter().map(|it| it.by.as_str()).collect::<Vec<_>>();
+    assert_eq!(by, ["an operator"; 2], "it is on record");
+}
+
+#[test]
+fn s69_countries_are_codes_and_leave_somewhere_to_lie() {
+    let mut world = World::of_four();
+    for bad in [&[][..], &["de"], &["DE", "Germany"], &["D1"], &["US"]] {
+        assert_eq!(world.make(countries(bad)), Err(No::Setting), "{bad:?}");
+    }
+    let letters = || (b'A'..=b'Z').map(char::from);
+    let all: Vec<String> =
+        letters().flat_map(|one| letters().map(move |two| format!("{one}{two}"))).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    assert_eq!(world.make(countries(&all)), Err(No::TooMuch));
+    for _ in 0..100 {
+        world.make(countries(&["DE"])).expect("chosen");
+    }
+    assert_eq!(world.0.settings.chosen.len(), super::CHOSEN_MAX);
+    let numbers: Vec<u64> = world.0.members.keys().copied().collect();
+    for number in numbers.iter().skip(1) {
+        world.make(Change::Drain { number: *number, on: true }).expect("others stay");
+    }
+    world.make(stands(world.key(1), "AT")).expect("it moved");
+    assert_eq!(world.make(countries(&["DE"])), Err(No::Setting), "who drains does not count");
+    world.make(countries(&["AT"])).expect("chosen");
+}
+
+#[test]
+fn a_map_is_read_with_and_without_what_came_later() {
+    let read = |bytes: &[u8]| Map::from_bytes::<65_536>(bytes);
+    let mut world = World::of_four();
+    let first = world.0.to_bytes();
+    assert_eq!(first, protocol::codec::encode(&world.0), "as the first release writes it");
+    assert_eq!(read(&first), Ok(world.0.clone()));
+    world.make(countries(&["DE"])).expect("chosen");
+    let second = world.0.to_bytes();
+    assert_eq!(read(&second), Ok(world.0.clone()));
+    assert!(read(&[second, vec![0]].concat()).is_err(), "nothing follows the tail");
+    assert_eq!(read(&Map::default().to_bytes()), Ok(Map::default()));
+}
+
 #[test]
 fn who_holds_a_copy_or_is_the_last_with_data_stays() {
     let mut world = World::founded();
@@ -284,6 +368,10 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => (1..9u64).prop_map(|number| Change::Remove { number }),
         8 => prop::collection::vec(case, 1..4).prop_map(|cases| Change::Cas { cases }),
         2 => wants.prop_map(|wants| Change::Want { wants }),
+        2 => (key.clone(), any::<bool>()).prop_map(|(node, far)| {
+            stands(node, if far { "US" } else { "DE" })
+        }),
+        1 => (0..4usize).prop_map(|some| countries(&["DE", "US", "AT", "FR"][..some])),
         1 => (0..SHARDS, key).prop_map(|(shard, primary)| Change::Force {
             shard, primary, by: "o".into(), why: "w".into(), now: Time::from_ms(1),
         }),
@@ -318,6 +406,7 @@ fn sensible(map: &Map, change: Change) -> Change {
         Change::Force { shard, primary, by, why, now } => {
             Change::Force { shard, primary: member(primary), by, why, now }
         }
+        Change::Announce { node, labels, .. } => stands(member(node), &labels.country),
         other => other,
     }
 }
@@ -328,6 +417,9 @@ fn obeys_m1_and_m2(before: &Map, after: &Map, change: &Change) {
         if old == new {
             continue;
         }
+        let given = std::iter::once(new.primary).chain(new.twin).filter(|it| !old.is_eligible(*it));
+        let holders = given.filter_map(|it| after.member(it));
+        assert!(holders.into_iter().all(|it| super::may_lie(after, it)), "M9");
         match change {
             Change::Force { .. } => assert_eq!(new.generation, old.generation + 1, "M5"),
             Change::Cas { cases } => {

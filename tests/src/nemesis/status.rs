@@ -127,6 +127,7 @@ mod tests {
             revision: 1,
             now: protocol::time::Time::from_ms(1),
             map: 9,
+            countries: Vec::new(),
             verdicts: Vec::new(),
             nodes: vec![node(4, "a", false), node(7, "b", true)],
             shards: vec![

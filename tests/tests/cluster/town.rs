@@ -151,8 +151,8 @@ impl Town {
 
     fn is_whole(&self) -> bool {
         let map = self.map();
-        map.members.len() == self.machines.len()
-            && map.places.iter().all(|it| it.config.twin.is_some())
+        let two = map.places.iter().all(|it| it.config.twin.is_some());
+        map.members.len() == self.machines.len() && two && !map.settings.countries.is_empty()
     }
 
     /// The places of those who hold a file's record.
@@ -278,6 +278,7 @@ fn machine(
     config.cluster.join = Some(SocketAddr::new(ip, 7401));
     config.cluster.name = format!("node-{place}");
     config.cluster.site = format!("site-{place}");
+    config.cluster.country = "DE".into();
     config.limits.sign_ins_per_minute = 1000;
     turn(place, &mut config);
     config

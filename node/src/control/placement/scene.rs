@@ -40,7 +40,7 @@ impl Scene {
             let next = names.len();
             let site = *names.entry(member.labels.site.as_str()).or_insert(next);
             let alive = alive.contains(&member.key.number);
-            let stays = !member.draining && rules.allow(member);
+            let stays = !member.draining && rules.allow(map, member);
             let rests = rules.resting.contains(&member.key.number);
             let takes = alive && stays && !rests && !rules.unsettled.contains(&member.key.number);
             seats.insert(member.key, holders.len());

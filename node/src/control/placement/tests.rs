@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use protocol::{
-    cluster::{Candidate, Cas, Change, Config, Labels, NodeKey, Purpose},
+    cluster::{Candidate, Cas, Change, Config, Labels, NodeKey, Purpose, Setting},
     id::NodeId,
     time::Time,
 };
@@ -65,6 +65,12 @@ impl World {
         self.make(&Change::Admit { digest, now: Time::from_ms(1), candidate });
         self.alive.insert(self.map.index);
         self.map.index
+    }
+
+    fn allow(&mut self, countries: &[&str]) {
+        let allowed = countries.iter().map(|it| (*it).to_owned()).collect();
+        let setting = Setting::Countries { allowed };
+        self.make(&Change::Set { setting, by: "a test".into(), now: Time::from_ms(1) });
     }
 
     /// One plan, and every primary that lives does what it says. How many wants there were.
@@ -295,6 +301,7 @@ fn a_node_that_drains_is_emptied_without_a_lone_copy_on_the_way() {
 #[test]
 fn b2_nothing_is_ever_placed_in_a_country_that_is_not_allowed() {
     let mut world = World::spread(64, 3, &["a", "b", "c"]);
+    world.allow(&["DE"]);
     let far = world.join("d", "US", Purpose::Data);
     world.settle();
     assert_eq!(world.loads()[&far], (0, 0), "B2");
@@ -302,13 +309,27 @@ fn b2_nothing_is_ever_placed_in_a_country_that_is_not_allowed() {
     assert!(said[0].contains("\"US\"") && said[0].contains("DE"), "{said:?}");
 
     // The rule is made stricter than it was: what lies there leaves.
-    world.rules.countries.insert("US".into());
+    world.allow(&["DE", "US"]);
     world.settle();
     assert!(world.loads()[&far].0 > 0);
-    world.rules.countries.remove("US");
+    // Whoever leads may have been configured otherwise: the map counts.
+    world.rules.countries.insert("US".into());
+    world.allow(&["DE"]);
     world.settle();
     assert_eq!(world.loads()[&far], (0, 0), "B2");
     world.assert_two_apart();
+}
+
+#[test]
+fn b2_as_long_as_the_map_names_no_country_the_configuration_does() {
+    let mut world = World::spread(64, 3, &["a", "b", "c"]);
+    let far = world.join("d", "US", Purpose::Data);
+    world.rules.countries.insert("DE".into());
+    world.settle();
+    assert_eq!(world.loads()[&far], (0, 0), "B2");
+    world.rules.countries.clear();
+    world.settle();
+    assert!(world.loads()[&far].0 > 0, "nobody has said anything");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! - **X2** Two looks that see the same make no happening.
 
 use protocol::{
-    cluster::Map,
+    cluster::{Chosen, Map, Setting},
     operator::{Happening, Occurrence},
     time::Time,
 };
@@ -23,6 +23,7 @@ struct Look {
     draining: BTreeSet<u64>,
     primaries: Vec<u64>,
     forced: usize,
+    chosen: Option<Chosen>,
 }
 
 /// What happened lately.
@@ -44,6 +45,7 @@ impl Chronicle {
             draining: draining.collect(),
             primaries: map.places.iter().map(|it| it.config.primary.number).collect(),
             forced: map.forced.len(),
+            chosen: map.settings.chosen.last().cloned(),
         };
         if let Some(before) = self.before.replace(look.clone()) {
             for what in happened(&before, &look, map) {
@@ -84,12 +86,34 @@ fn happened(before: &Look, now: &Look, map: &Map) -> Vec<Occurrence> {
     }
     let forced = map.forced.iter().skip(before.forced);
     all.extend(forced.map(|it| Occurrence::Forced { shard: it.shard, by: it.by.clone() }));
+    if let Some(Chosen { setting: Setting::Countries { allowed }, by, .. }) = &now.chosen
+        && before.chosen != now.chosen
+    {
+        let countries = allowed.iter().cloned().collect::<Vec<_>>().join(", ");
+        all.push(Occurrence::Countries { countries, by: by.clone() });
+    }
     all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s69_a_choice_of_countries_is_told_with_who_made_it() {
+        let (mut map, mut chronicle, up) = (Map::default(), Chronicle::default(), BTreeSet::new());
+        let mut choose = |at: u64, by: &str| {
+            let allowed = BTreeSet::from(["AT".to_owned(), "DE".to_owned()]);
+            let setting = Setting::Countries { allowed };
+            let at = Time::from_ms(at);
+            map.settings.chosen.push(Chosen { setting, by: by.into(), at });
+            chronicle.look(at, &map, None, &up);
+            chronicle.latest().into_iter().map(|it| it.what).collect::<Vec<_>>()
+        };
+        assert_eq!(choose(1, "a"), [], "the first look makes no happening");
+        let countries = "AT, DE".to_owned();
+        assert_eq!(choose(2, "b"), [Occurrence::Countries { countries, by: "b".into() }]);
+    }
 
     #[test]
     fn x1_x2_only_changes_are_kept_newest_first_and_not_for_ever() {

@@ -59,6 +59,7 @@ pub fn overview(map: &Map, seen: &Seen) -> Overview {
         revision: 0,
         now: seen.now,
         map: map.index,
+        countries: map.settings.countries.iter().cloned().collect(),
         verdicts,
         nodes,
         shards,
@@ -256,6 +257,13 @@ fn verdicts(map: &Map, seen: &Seen, states: &[ShardState], what_if: &[WhatIf]) -
     if contents.unlooked > 0 {
         said.push(Verdict::Unlooked { shards: contents.unlooked });
     }
+    let abroad = |it: &&Member| it.purpose == Purpose::Data && !storage::control::may_lie(map, it);
+    said.extend(
+        map.members
+            .values()
+            .filter(abroad)
+            .map(|it| Verdict::Abroad { name: name(it), country: it.labels.country.clone() }),
+    );
     for member in map.members.values().filter(|it| it.draining) {
         let Figures { calls, primaries, twins, .. } = figures(map, seen, member.key.number);
         said.push(match is_empty(map, seen, member) && calls == 0 {

@@ -13,6 +13,7 @@ export const VERDICTS: Record<Verdict["kind"], string> = {
   noFailover: "verdict-no-failover",
   missing: "verdict-missing",
   unlooked: "verdict-unlooked",
+  abroad: "verdict-abroad",
   empty: "verdict-empty",
 };
 
@@ -31,6 +32,7 @@ export const WEIGHTS: Record<Verdict["kind"], Weight> = {
   noFailover: "bad",
   missing: "warn",
   unlooked: "calm",
+  abroad: "warn",
   empty: "calm",
 };
 
@@ -53,6 +55,7 @@ export const HAPPENINGS: Record<Occurrence["kind"], string> = {
   drain: "happened-drain",
   moved: "happened-moved",
   forced: "happened-forced",
+  countries: "happened-countries",
 };
 
 /** The key of what happened. */

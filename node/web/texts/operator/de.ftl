@@ -31,6 +31,7 @@ verdict-unlooked = { $shards ->
     [one] Bei 1 Shard ist noch nicht bekannt, ob alle Dateien da sind.
    *[other] Bei { $shards } Shards ist noch nicht bekannt, ob alle Dateien da sind.
 }
+verdict-abroad = { $name } steht in { $country }, dort dürfen keine Daten liegen. Der Knoten wird geleert.
 verdict-empty = { $name } ist leer. Sie können ihn ausschalten und entfernen.
 
 total-sockets = Browser
@@ -40,6 +41,7 @@ total-whole = Shards mit zwei Kopien
 total-of = { $count } von { $all }
 
 nodes-heading = Knoten
+nodes-countries = Daten dürfen liegen in: { $countries }
 node-up = antwortet
 node-down = antwortet nicht
 node-draining = wird geleert
@@ -135,3 +137,4 @@ happened-moved = { $shards ->
    *[other] { $shards } Shards werden von anderen Knoten bedient.
 }
 happened-forced = Shard { $shard } wurde mit Gewalt vergeben, von { $by }.
+happened-countries = Daten dürfen liegen in { $countries }. Gewählt von { $by }.

@@ -31,6 +31,7 @@ verdict-unlooked = { $shards ->
     [one] Of 1 shard it is not yet known whether all its files are there.
    *[other] Of { $shards } shards it is not yet known whether all their files are there.
 }
+verdict-abroad = { $name } stands in { $country }, where no data may lie. It is being drained.
 verdict-empty = { $name } is empty. It can be switched off and removed.
 
 total-sockets = Browsers
@@ -40,6 +41,7 @@ total-whole = Shards with two copies
 total-of = { $count } of { $all }
 
 nodes-heading = Nodes
+nodes-countries = Data may lie in: { $countries }
 node-up = answers
 node-down = does not answer
 node-draining = draining
@@ -135,3 +137,4 @@ happened-moved = { $shards ->
    *[other] { $shards } shards are served by other nodes.
 }
 happened-forced = Shard { $shard } was given away by force, by { $by }.
+happened-countries = Data may lie in { $countries }. Chosen by { $by }.

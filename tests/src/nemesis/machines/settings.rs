@@ -89,7 +89,7 @@ impl Plan {
                 "[cluster]\nname = \"{name}\"\nlisten = \"{address}:{PEERS}\"\n\
                  join = \"{address}:{JOIN}\"\nadvertise = [\"{address}\"]\n\
                  web = [\"https://{address}:{WEB}\"]\nsite = \"room-{node}\"\n\
-                 countries = [\"DE\"]\n",
+                 country = \"DE\"\n",
             );
         }
         text

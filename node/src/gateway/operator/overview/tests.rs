@@ -146,6 +146,20 @@ fn a_drain_is_said_with_what_is_left() {
     assert_eq!(picture.verdicts, [Verdict::Safe { nodes: 4 }, draining]);
 }
 
+#[test]
+fn s69_who_stands_where_nothing_may_lie_is_named() {
+    let (mut map, seen) = cluster(3);
+    for member in map.members.values_mut() {
+        member.labels.country = if member.key.number == 2 { "US" } else { "DE" }.into();
+    }
+    assert_eq!(kinds(&overview(&map, &seen)), ["Safe"], "nobody has said anything");
+    map.settings.countries.insert("DE".into());
+    let picture = overview(&map, &seen);
+    let abroad = Verdict::Abroad { name: "node-2".into(), country: "US".into() };
+    assert_eq!(picture.verdicts, [abroad, Verdict::Safe { nodes: 3 }]);
+    assert_eq!(picture.countries, ["DE"]);
+}
+
 /// What a node says of its contents.
 fn content(map: u64, unlooked: u32, missing: u64) -> ContentStatus {
     ContentStatus { map, unlooked, missing }
