@@ -56,6 +56,10 @@ struct Arguments {
     /// Another seed than the plan's.
     #[arg(long)]
     seed: Option<u64>,
+    /// Says `in` when everybody is, and `done` when everything is heard, and waits each time for a
+    /// line: for whoever looks at the nodes meanwhile.
+    #[arg(long)]
+    step: bool,
     /// Where the report goes, as JSON and as a page.
     #[arg(long, default_value = "target/loadtest")]
     out: PathBuf,
@@ -102,6 +106,7 @@ async fn run(arguments: &Arguments, plan: &Plan, sites: &[Site]) -> Result<Repor
         .await
         .context("the people could not come in")?;
     crowd.tell(&mut report);
+    step(arguments, "in").await?;
     if let Some(idle) = &plan.idle {
         idle::run(idle, &crowd, process.as_ref(), &mut report).await?;
     }
@@ -111,6 +116,17 @@ async fn run(arguments: &Arguments, plan: &Plan, sites: &[Site]) -> Result<Repor
     if let Some(storm) = &plan.storm {
         storm::run(storm, &crowd, &mut report).await?;
     }
+    step(arguments, "done").await?;
     crowd.leave(&mut report).await;
     Ok(report)
+}
+
+/// Says where we are and waits until whoever started us has looked.
+async fn step(arguments: &Arguments, word: &str) -> Result<()> {
+    if arguments.step {
+        println!("{word}");
+        let seen = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+        seen.await?.context("nobody says that we may go on")?;
+    }
+    Ok(())
 }

@@ -154,7 +154,8 @@ pub fn table(parts: &[Part]) -> String {
         let _ = writeln!(text, "\n── {}", part.name);
         let _ = writeln!(text, "{:<58} {:>12}  {:<24} goal", "", "median", "lowest – highest");
         for figure in &part.figures {
-            let _ = writeln!(text, "{}, {}", figure.what, figure.unit);
+            let comma = if figure.unit.is_empty() { "" } else { ", " };
+            let _ = writeln!(text, "{}{comma}{}", figure.what, figure.unit);
             let goals = figure.judged();
             for line in 0..figure.entries.len().max(goals.len()) {
                 let (who, median, range) =

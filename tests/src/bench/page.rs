@@ -49,13 +49,14 @@ pub fn page(parts: &[Part]) -> String {
 fn figure(page: &mut String, it: &Figure) {
     let (what, unit) = (escaped(&it.what), escaped(&it.unit));
     let _ = write!(page, "<h3>{what} <small>{unit}</small></h3>");
-    for (words, verdict) in it.judged() {
+    for (number, (words, verdict)) in it.judged().into_iter().enumerate() {
         let class = match verdict {
             Verdict::Met => "met",
             Verdict::Missed => "missed",
             Verdict::Open => "open",
         };
-        let _ = write!(page, "<span class={class}>{}: {class}</span> ", escaped(&words));
+        let comma = if number > 0 { ", " } else { "" };
+        let _ = write!(page, "{comma}<span class={class}>{}: {class}</span>", escaped(&words));
     }
     *page += &bars(it);
 }

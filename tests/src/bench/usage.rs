@@ -12,12 +12,39 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// When one of them is not there.
 pub fn cpu(pids: &[u32]) -> Result<f64> {
     sum(pids, "stat", |text| {
-        // The name stands in brackets and may hold anything, brackets too.
-        let mut fields = text[text.rfind(')')? + 1..].split_whitespace().skip(11);
-        let user: f64 = fields.next()?.parse().ok()?;
-        let system: f64 = fields.next()?.parse().ok()?;
-        Some((user + system) / TICKS_PER_SECOND)
+        let fields = fields(text)?;
+        let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+        Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
     })
+}
+
+/// The same of a process and its children, those included that have ended.
+///
+/// # Errors
+/// When it is not there.
+pub fn cpu_of_family(pid: u32) -> Result<f64> {
+    let mut all = 0.0;
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(one) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // Whoever is gone by now is counted by its parent.
+        let Ok(text) = fs::read_to_string(format!("/proc/{one}/stat")) else { continue };
+        let Some(fields) = fields(&text) else { continue };
+        let parent = fields.get(1).and_then(|it| it.parse::<u32>().ok());
+        let times = match one == pid {
+            true => 11..15, // with the children it has seen end
+            false if parent == Some(pid) => 11..13,
+            false => continue,
+        };
+        let ticks = fields.get(times).into_iter().flatten().filter_map(|it| it.parse::<f64>().ok());
+        all += ticks.sum::<f64>() / TICKS_PER_SECOND;
+    }
+    Ok(all)
+}
+
+/// What stands after the name, which stands in brackets and may hold anything, brackets too.
+fn fields(stat: &str) -> Option<Vec<&str>> {
+    Some(stat[stat.rfind(')')? + 1..].split_whitespace().collect())
 }
 
 /// KiB of memory they have touched and keep; what they share counts once.
@@ -49,5 +76,7 @@ mod tests {
         let me = [std::process::id()];
         assert!(cpu(&me).expect("Linux") >= 0.0 && memory(&me).expect("Linux") > 0.0);
         assert!(cpu(&[u32::MAX]).is_err());
+        let mine = cpu(&me).expect("Linux");
+        assert!(cpu_of_family(me[0]).expect("Linux") >= mine, "the family is more than one");
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::nemesis::run::until;
+use crate::{bench::usage, nemesis::run::until};
 
 /// Who runs the server when this process is root; the server refuses root.
 const USERS: [&str; 2] = ["postgres", "nobody"];
@@ -118,6 +118,18 @@ impl Postgres {
         let took = self.took()?;
         let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or(f64::NAN);
         Ok(Inserts { per_second, p50_ms: at(50), p99_ms: at(99) })
+    }
+
+    /// Seconds of processor time so far, of the server and of its twin.
+    ///
+    /// # Errors
+    /// When one of them is not there.
+    pub fn cpu(&self) -> Result<f64> {
+        let of = |data: &str| {
+            let text = fs::read_to_string(self.home.join(data).join("postmaster.pid"))?;
+            usage::cpu_of_family(text.lines().next().unwrap_or_default().trim().parse()?)
+        };
+        Ok(of("data")? + if self.twin { of("twin")? } else { 0.0 })
     }
 
     /// Milliseconds of every transaction, sorted; the logs they stand in are removed.

@@ -10,12 +10,16 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
 use tests::{
-    bench::figures::{Figure, Goal},
+    bench::{
+        figures::{Figure, Goal},
+        usage,
+    },
     peers::{konsil::Konsil, nats::Program, postgres::Postgres},
 };
 
-use crate::{Measured, asked::Asked, people, publish::Stream};
+use crate::{Measured, asked::Asked, people::Life, publish::Stream};
 
 /// Commands in flight at a time.
 const IN_FLIGHT: usize = 64;
@@ -31,56 +35,89 @@ struct Table {
     pace: Figure,
     p50: Figure,
     p99: Figure,
+    core: Figure,
+}
+
+/// Everybody who is measured.
+struct Stage {
+    ours: Konsil,
+    postgres: Option<(String, Postgres)>,
+    nats: Option<(String, Stream)>,
+    work: TempDir,
 }
 
 /// Measures in turns.
 pub(crate) fn run(asked: &Asked, end: Instant) -> Result<Measured> {
-    let work = tempfile::tempdir_in(&asked.work)?;
     let mut notes = vec![
         "konsil: messages of 200 bytes into 64 conversations over all shards, one socket each, \
-         spread over three nodes, TLS 1.3 as in production; acknowledged when both copies are synced"
+         spread over three nodes, WebSockets with TLS 1.3 as in production; acknowledged when both \
+         copies are synced"
             .to_owned(),
     ];
-    let ours = Konsil::start(&asked.program("konsil")?, 3, &work.path().join("konsil"))?;
-    let postgres = match Postgres::start(work.path())? {
-        Some(one) => Some((one.name()? + ", one synchronous standby", one.with_twin()?)),
-        None => None,
-    };
-    match &postgres {
-        Some(_) => notes.push("PostgreSQL: pgbench, 64 clients, one prepared insert per transaction over a Unix socket, synchronous_commit=on".into()),
-        None => notes.push("PostgreSQL is not installed here".into()),
-    }
-    let nats = streams(work.path(), &mut notes)?;
+    let stage = Stage::set(asked, &mut notes)?;
     let mut table = Table::new();
     for round in 0..asked.rounds {
         if round > 0 && Instant::now() + TIME * 6 > end {
             notes.push(format!("only {round} rounds: the time was over"));
             break;
         }
-        let bare = bare(work.path())?;
-        let seen = people::live(asked, "commands", round, &ours, work.path(), end)?;
-        let took = seen.times("a message until it is acknowledged")?;
-        let pace = seen.figure("acknowledged messages")?;
-        table.add("konsil, 3 nodes, 2 copies, WebSocket and TLS", true, pace, took.p50, took.p99);
-        if let Some((name, postgres)) = &postgres {
-            let it = postgres.inserts(IN_FLIGHT, BYTES, TIME)?;
-            table.add(name, false, it.per_second, it.p50_ms, it.p99_ms);
-        }
-        for (name, stream) in &nats {
-            let it = stream.publish(IN_FLIGHT, BYTES, TIME)?;
-            table.add(name, false, it.per_second, it.p50_ms, it.p99_ms);
-        }
-        table.pace.add("one fdatasync after the other, the disk alone", false, bare);
+        let pace = stage.round(asked, round, &mut table, end)?;
         println!("  round {}: konsil {pace:.0}/s", round + 1);
     }
-    Ok(Measured { figures: vec![table.pace, table.p50, table.p99], notes })
+    Ok(Measured { figures: vec![table.pace, table.core, table.p50, table.p99], notes })
+}
+
+impl Stage {
+    fn set(asked: &Asked, notes: &mut Vec<String>) -> Result<Self> {
+        let work = tempfile::tempdir_in(&asked.work)?;
+        let ours = Konsil::start(&asked.program("konsil")?, 3, &work.path().join("konsil"))?;
+        let postgres = match Postgres::start(work.path())? {
+            Some(one) => Some((one.name()? + ", one synchronous standby", one.with_twin()?)),
+            None => None,
+        };
+        notes.push(match &postgres {
+            Some(_) => {
+                "PostgreSQL: pgbench, 64 clients, one prepared insert per transaction over a \
+                        Unix socket without TLS, synchronous_commit=on"
+                    .into()
+            }
+            None => "PostgreSQL is not installed here".into(),
+        });
+        let nats = streams(work.path(), notes)?;
+        Ok(Self { ours, postgres, nats, work })
+    }
+
+    fn round(&self, asked: &Asked, round: usize, table: &mut Table, end: Instant) -> Result<f64> {
+        let work = self.work.path();
+        let bare = bare(work)?;
+        let life = Life { plan: "commands", round, nodes: &self.ours, folder: work, end };
+        let seen = life.live(asked)?;
+        let took = seen.times("a message until it is acknowledged")?;
+        let pace = seen.figure("acknowledged messages")?;
+        let who = "konsil with TLS, 3 nodes, 2 copies";
+        table.add(who, true, [pace, took.p50, took.p99]);
+        table.core.add(who, true, seen.figure("messages per core-second of the node")?);
+        if let Some((name, postgres)) = &self.postgres {
+            let cpu = || postgres.cpu();
+            table.beside(name, cpu, || {
+                let it = postgres.inserts(IN_FLIGHT, BYTES, TIME)?;
+                Ok([it.per_second, it.p50_ms, it.p99_ms])
+            })?;
+        }
+        if let Some((name, stream)) = &self.nats {
+            let cpu = || usage::cpu(&stream.pids());
+            table.beside(name, cpu, || stream.publish(IN_FLIGHT, BYTES, TIME))?;
+        }
+        table.pace.add("the disk alone, one fdatasync after the other", false, bare);
+        Ok(pace)
+    }
 }
 
 /// A stream of three copies that syncs before it acknowledges, where the release can.
-fn streams(work: &Path, notes: &mut Vec<String>) -> Result<Vec<(String, Stream)>> {
+fn streams(work: &Path, notes: &mut Vec<String>) -> Result<Option<(String, Stream)>> {
     let Some(program) = Program::find() else {
         notes.push("nats-server is not installed here".into());
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let always = program.can_sync_always();
     let folder = work.join("nats");
@@ -92,7 +129,7 @@ fn streams(work: &Path, notes: &mut Vec<String>) -> Result<Vec<(String, Stream)>
         notes.push(format!("{name} cannot sync before it acknowledges: it runs as it comes"));
     }
     notes.push("NATS: 64 connections over TCP, one message each on its way to one stream".into());
-    Ok(vec![(format!("{}, R3, {how}", program.name), stream)])
+    Ok(Some((format!("{}, R3, {how}", program.name), stream)))
 }
 
 impl Table {
@@ -104,6 +141,7 @@ impl Table {
         ];
         Self {
             pace: Figure::new("acknowledged commands, 64 in flight, 200 bytes", "/s", goals),
+            core: Figure::new("acknowledged commands per core-second of all servers", "", vec![]),
             p50: Figure::new("a command until it is acknowledged, p50", "ms", vec![]),
             p99: Figure::new(
                 "a command until it is acknowledged, p99",
@@ -113,7 +151,22 @@ impl Table {
         }
     }
 
-    fn add(&mut self, who: &str, ours: bool, pace: f64, p50: f64, p99: f64) {
+    /// A peer's load and what its servers spent on it.
+    fn beside(
+        &mut self,
+        who: &str,
+        cpu: impl Fn() -> Result<f64>,
+        load: impl FnOnce() -> Result<[f64; 3]>,
+    ) -> Result<()> {
+        let (before, start) = (cpu()?, Instant::now());
+        let figures = load()?;
+        let cores = (cpu()? - before) / start.elapsed().as_secs_f64();
+        self.add(who, false, figures);
+        self.core.add(who, false, figures[0] / cores);
+        Ok(())
+    }
+
+    fn add(&mut self, who: &str, ours: bool, [pace, p50, p99]: [f64; 3]) {
         self.pace.add(who, ours, pace);
         self.p50.add(who, ours, p50);
         self.p99.add(who, ours, p99);

@@ -23,7 +23,7 @@ use tests::{
 use crate::{
     Measured,
     asked::Asked,
-    people,
+    people::Life,
     rooms::{Language, Room},
     sockets::{Place, certificate},
 };
@@ -65,7 +65,7 @@ pub(crate) fn run(asked: &Asked, end: Instant) -> Result<Measured> {
         Some(server) => {
             let place = Place::plain(server.web, "/ws", Some("xmpp"));
             let room = Room::enter(Language::Xmpp, &place, ROOM, vec![server.pid()])?;
-            rooms.push((format!("{}, MUC over ws, no TLS", server.name), room));
+            rooms.push((format!("{}, MUC, without TLS", server.name), room));
         }
     }
     let mut tables = WINDOWS.map(|(window, _, goal)| Table::new(window, goal));
@@ -75,9 +75,10 @@ pub(crate) fn run(asked: &Asked, end: Instant) -> Result<Measured> {
             break;
         }
         for (table, (window, plan, _)) in tables.iter_mut().zip(WINDOWS) {
-            let seen = people::live(asked, plan, round, &ours, work.path(), end)?;
+            let life = Life { plan, round, nodes: &ours, folder: work.path(), end };
+            let seen = life.live(asked)?;
             let core = seen.figure("deliveries per core-second of the node")?;
-            table.add("konsil, WebSocket and TLS", true, core, seen.figure("deliveries")?);
+            table.add("konsil with TLS", true, core, seen.figure("deliveries")?);
             for (name, room) in &mut rooms {
                 room.talk(window, WARM)?;
                 let talk = room.talk(window, TIME)?;
@@ -115,8 +116,8 @@ pub(crate) fn servers(
         let settings = Settings { name, client, web, store: None, cluster: None };
         let server = program.start(&settings, work, |it| mortal(it))?;
         until("nats-server to answer", START, || Ok(Wire::open(client).is_ok()))?;
-        let how = if sealed { "wss (TLS)" } else { "ws, no TLS" };
-        servers.push((format!("{}, {how}", program.name), server, place));
+        let how = if sealed { "NATS with TLS" } else { "NATS without TLS" };
+        servers.push((format!("{how} ({})", program.name), server, place));
     }
     Ok(servers)
 }
@@ -124,7 +125,8 @@ pub(crate) fn servers(
 impl Table {
     fn new(window: u64, goal: f64) -> Self {
         let what = |of: &str| format!("fan-out in a room of 1,000, {window} on their way: {of}");
-        let goals = vec![Goal::TimesOf(1.0, "nats-server".into()), Goal::AtLeast(goal)];
+        let nats = ["NATS with TLS", "NATS without TLS"].map(|it| Goal::TimesOf(1.0, it.into()));
+        let goals = nats.into_iter().chain([Goal::AtLeast(goal)]).collect();
         Self {
             core: Figure::new(&what("per server core-second"), "deliveries", goals),
             wall: Figure::new(&what("per second on the wall"), "deliveries", vec![]),

@@ -21,7 +21,8 @@ use tests::{
 use crate::{
     Measured,
     asked::Asked,
-    fanout, people,
+    fanout,
+    people::Life,
     rooms::nats,
     sockets::{Place, Socket},
 };
@@ -51,9 +52,10 @@ pub(crate) fn run(asked: &Asked, end: Instant) -> Result<Measured> {
         }
         let work = tempfile::tempdir_in(&asked.work)?;
         let ours = Konsil::start(&asked.program("konsil")?, 1, &work.path().join("konsil"))?;
-        let seen = people::live(asked, "idle", round, &ours, work.path(), end)?;
+        let life = Life { plan: "idle", round, nodes: &ours, folder: work.path(), end };
+        let seen = life.live(asked)?;
         let each = seen.figure("memory per idle session, TLS included")?;
-        figure.add("konsil, WebSocket and TLS", true, each);
+        figure.add("konsil with TLS", true, each);
         println!("  round {}: konsil {each:.1} KiB", round + 1);
         drop(ours);
         let mut said = Vec::new();

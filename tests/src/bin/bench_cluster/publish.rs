@@ -31,16 +31,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// Three servers with one stream.
 pub(crate) struct Stream {
-    _servers: Vec<Process>,
+    servers: Vec<Process>,
     clients: Vec<SocketAddr>,
     runtime: Runtime,
-}
-
-/// What came of it.
-pub(crate) struct Acks {
-    pub(crate) per_second: f64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
 }
 
 impl Stream {
@@ -61,7 +54,7 @@ impl Stream {
             servers.push(program.start(&settings, folder, |it| mortal(it))?);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let stream = Self { _servers: servers, clients, runtime };
+        let stream = Self { servers, clients, runtime };
         let made = json!({
             "name": "S", "subjects": ["s.>"], "num_replicas": NODES, "storage": "file",
             "retention": "limits", "discard": "old", "max_msgs": -1, "max_bytes": -1,
@@ -80,8 +73,19 @@ impl Stream {
         Ok(stream)
     }
 
-    /// So many publishers, spread over the servers, for so long.
-    pub(crate) fn publish(&self, publishers: usize, bytes: usize, time: Duration) -> Result<Acks> {
+    /// The servers' processes.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.servers.iter().map(Process::id).collect()
+    }
+
+    /// So many publishers, spread over the servers, for so long: acknowledgements in a second, and
+    /// the milliseconds of the middle and of the slow ones.
+    pub(crate) fn publish(
+        &self,
+        publishers: usize,
+        bytes: usize,
+        time: Duration,
+    ) -> Result<[f64; 3]> {
         self.runtime.block_on(async {
             let mut all = JoinSet::new();
             let start = Instant::now();
@@ -96,7 +100,7 @@ impl Stream {
             let seconds = start.elapsed().as_secs_f64();
             took.sort_by(f64::total_cmp);
             let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or(f64::NAN);
-            Ok(Acks { per_second: took.len() as f64 / seconds, p50_ms: at(50), p99_ms: at(99) })
+            Ok([took.len() as f64 / seconds, at(50), at(99)])
         })
     }
 
