@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod content;
 pub mod desk;
+pub mod export;
 pub mod holder;
 pub mod identity;
 pub mod join;

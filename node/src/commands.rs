@@ -24,7 +24,10 @@ use crate::{
     swarm::{Identity as PeerKey, knock},
 };
 
+mod archive;
 mod print;
+
+pub use self::archive::{ArchiveCommand, archive};
 
 /// Which node is spoken to.
 #[derive(Debug, Args)]

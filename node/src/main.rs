@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use node::{
-    commands::{self, ClusterCommand, Where},
+    commands::{self, ArchiveCommand, ClusterCommand, Where},
     config::Config,
     dev, doctor,
     node::Node,
@@ -72,6 +72,8 @@ enum Command {
         #[arg(long)]
         accept_loss: bool,
     },
+    #[command(flatten)]
+    Archive(ArchiveCommand),
     /// Starts nodes on this machine with a demo tenant, and says how to get in.
     Dev {
         /// Where their data lies.
@@ -147,6 +149,7 @@ async fn run() -> Result<()> {
             commands::recover(&Config::read(config.as_deref())?, &why, accept_loss).await
         }
         Command::Cluster { place, command } => commands::cluster(&place, command).await,
+        Command::Archive(command) => Ok(commands::archive(command).await?),
         Command::Dev { data, port, nodes, config: None } if nodes > 1 => {
             dev::nodes::run(&data, port, nodes, stop_asked()).await
         }

@@ -43,6 +43,7 @@ use crate::{
         admin,
         desk::Tell,
         holder::Holder,
+        identity,
         membership::{self, MemberFault, Membership, Newcomer},
         sight::{Own, Sight},
     },
@@ -227,6 +228,7 @@ impl Ground {
     async fn lay(config: &Config) -> Result<Self, StartFault> {
         let data = config.storage.data.clone();
         fs::create_dir_all(&data).map_err(|it| disk(&data, it))?;
+        identity::whole(&data).map_err(|it| disk(&data, it))?;
         let files = Files::open(&data.join("files"))?;
         let secrets = Secrets::open(&data).map_err(|it| disk(&data.join("signing.key"), it))?;
         let tenant = remembered(&data, "tenant", TenantId::new)?;
@@ -369,7 +371,8 @@ fn status_of(
     })
 }
 
-fn ledger_options(config: &Config) -> LedgerOptions {
+/// How the journals of this configuration are opened.
+pub(crate) fn ledger_options(config: &Config) -> LedgerOptions {
     LedgerOptions {
         engine: match config.storage.engine {
             EngineName::Sled => Engine::Sled,

@@ -149,11 +149,13 @@ pub enum PeerRequest {
         /// Journals behind this one.
         after: Option<String>,
     },
-    /// Everything of a shard up to a common moment, for a backup.
+    /// A page of a shard's journals, for a backup.
     Backup {
         /// Which shard.
         shard: u16,
-        /// Where the page before ended; none for the first.
+        /// Where the page before ended, in the ledger's own words, which also say which journals
+        /// are asked for; none: from the first of all. The first nodes knew no such words and
+        /// answer them with a fault.
         after: Option<Vec<u8>>,
     },
     /// As [`Self::Input`], and done once however often it comes. Since version 2.

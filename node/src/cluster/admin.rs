@@ -8,8 +8,8 @@
 //! - **V2** A line is at most `LINE` bytes, `DOORS` are open at a time, and each ends in time.
 
 use futures_util::future::BoxFuture;
-use protocol::cluster::Setting;
-use serde::{Deserialize, Serialize};
+use protocol::{cluster::Setting, id::FileId, peer::PEER_FRAME_BYTES};
+use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 use std::{
     fs, io,
@@ -26,8 +26,10 @@ use tokio::{
 
 const LINE: u64 = 64 * 1024;
 const DOORS: usize = 16;
-/// The longest order: a backup says so itself in the meantime.
+/// The longest order.
 const PATIENCE: Duration = Duration::from_secs(3600);
+/// Bytes that may follow an answer: what another node can hand over in one frame.
+const BYTES: usize = PEER_FRAME_BYTES;
 
 /// What an operator may order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,10 +87,23 @@ pub enum Order {
     Page {},
     /// Make the demo tenant and say how to get in.
     Demo {},
-    /// Write a backup into a file.
-    Backup {
-        /// Which file; must not exist.
-        file: PathBuf,
+    /// A page of a shard's journals, for a backup, from whoever serves the shard.
+    Export {
+        /// Which shard.
+        shard: u16,
+        /// Where the page before ended.
+        after: Vec<u8>,
+    },
+    /// A piece of a file's content, for a backup, from whoever has it.
+    Content {
+        /// The file whose record names it.
+        file: FileId,
+        /// SHA-256 of the content.
+        hash: [u8; 32],
+        /// Bytes of the whole.
+        len: u64,
+        /// From which byte on.
+        offset: u64,
     },
 }
 
@@ -100,6 +115,27 @@ pub enum Outcome {
     Done(Value),
     /// Not done.
     No(String),
+    /// Done; bytes follow the line.
+    Bytes(Piece),
+}
+
+/// Bytes that were asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Piece {
+    /// How many.
+    len: usize,
+    /// Where the next ones begin, when there are more.
+    pub next: Option<Vec<u8>>,
+    /// The bytes; not in the line.
+    #[serde(skip)]
+    pub bytes: Vec<u8>,
+}
+
+impl Piece {
+    /// These bytes.
+    pub fn new(bytes: Vec<u8>, next: Option<Vec<u8>>) -> Self {
+        Self { len: bytes.len(), next, bytes }
+    }
 }
 
 /// Carries an order out.
@@ -157,7 +193,11 @@ async fn one(stream: UnixStream, handler: Handler) -> io::Result<()> {
     };
     let mut answer = serde_json::to_vec(&outcome)?;
     answer.push(b'\n');
-    write.write_all(&answer).await
+    write.write_all(&answer).await?;
+    match &outcome {
+        Outcome::Bytes(piece) => write.write_all(&piece.bytes).await,
+        Outcome::Done(_) | Outcome::No(_) => Ok(()),
+    }
 }
 
 /// An order was not carried out.
@@ -190,25 +230,55 @@ pub enum OrderFault {
 /// # Errors
 /// In words: no node runs there, or what it said.
 pub async fn order(data: &Path, order: &Order) -> Result<Value, OrderFault> {
+    match ask(data, order).await? {
+        Outcome::Done(value) => Ok(value),
+        Outcome::No(why) => Err(OrderFault::No(why)),
+        Outcome::Bytes(_) => Err(odd("it brings bytes")),
+    }
+}
+
+/// The same, for bytes.
+///
+/// # Errors
+/// As [`order`].
+pub async fn fetch(data: &Path, order: &Order) -> Result<Piece, OrderFault> {
+    match ask(data, order).await? {
+        Outcome::Bytes(piece) => Ok(piece),
+        Outcome::No(why) => Err(OrderFault::No(why)),
+        Outcome::Done(_) => Err(odd("it brings no bytes")),
+    }
+}
+
+fn odd(why: &str) -> OrderFault {
+    OrderFault::Odd(serde_json::Error::custom(why))
+}
+
+async fn ask(data: &Path, order: &Order) -> Result<Outcome, OrderFault> {
     let path = path(data);
     let connected = UnixStream::connect(&path).await;
-    let mut stream = connected.map_err(|reason| OrderFault::NoNode { path, reason })?;
+    let stream = connected.map_err(|reason| OrderFault::NoNode { path, reason })?;
     let mut line = serde_json::to_vec(order)?;
     line.push(b'\n');
+    let mut stream = BufReader::new(stream);
     let mut answer = String::new();
     let asked = async {
-        stream.write_all(&line).await?;
-        stream.read_to_string(&mut answer).await
+        stream.get_mut().write_all(&line).await?;
+        stream.read_line(&mut answer).await
     };
     match asked.await {
         Ok(0) => return Err(OrderFault::Stopped(io::ErrorKind::UnexpectedEof.into())),
         Ok(_) => {}
         Err(fault) => return Err(OrderFault::Stopped(fault)),
     }
-    match serde_json::from_str(&answer)? {
-        Outcome::Done(value) => Ok(value),
-        Outcome::No(why) => Err(OrderFault::No(why)),
+    let mut outcome = serde_json::from_str(&answer)?;
+    if let Outcome::Bytes(piece) = &mut outcome {
+        if piece.len > BYTES {
+            return Err(odd("it brings more bytes than there can be"));
+        }
+        piece.bytes = vec![0; piece.len];
+        stream.read_exact(&mut piece.bytes).await.map_err(OrderFault::Stopped)?;
     }
+    Ok(outcome)
 }
 
 #[cfg(test)]
@@ -224,6 +294,9 @@ mod tests {
             Box::pin(async move {
                 match order {
                     Order::Drain { node, .. } => Outcome::No(format!("no node is called {node}")),
+                    Order::Export { after, .. } => {
+                        Outcome::Bytes(Piece::new(vec![b'\n'; 70_000], Some(after)))
+                    }
                     other => Outcome::Done(serde_json::to_value(other).expect("it is JSON")),
                 }
             })
@@ -235,6 +308,13 @@ mod tests {
         assert_eq!(done["order"], "status");
         let drain = Order::Drain { node: "x".into(), on: true };
         let no = order(&folder, &drain).await.expect_err("refused").to_string();
+        assert_eq!(no, "no node is called x");
+        let export = Order::Export { shard: 3, after: vec![0, 10, 255] };
+        let piece = fetch(&folder, &export).await.expect("bytes");
+        assert_eq!((piece.bytes, piece.next), (vec![b'\n'; 70_000], Some(vec![0, 10, 255])));
+        let no = order(&folder, &export).await.expect_err("nobody asked for bytes").to_string();
+        assert!(no.contains("bytes"), "{no}");
+        let no = fetch(&folder, &drain).await.expect_err("refused").to_string();
         assert_eq!(no, "no node is called x");
         let mut stream = UnixStream::connect(path(&folder)).await.expect("connected");
         stream.write_all(b"rubbish\n").await.expect("written");

@@ -147,6 +147,39 @@ impl Contents {
         }
     }
 
+    /// One piece of a content, from whichever member has it; nothing is kept here.
+    ///
+    /// # Errors
+    /// `Disk` when every member with data says that it does not have it whole; another fault when
+    /// one of them did not say.
+    pub async fn piece_from_anybody(
+        &self,
+        file: FileId,
+        content: ContentId,
+        offset: u64,
+    ) -> Result<Vec<u8>, Fault> {
+        if let Ok(PeerAnswer::Content { bytes }) = self.piece(content, offset).await {
+            return Ok(bytes);
+        }
+        let map = self.maps.borrow().clone();
+        let holders = self.holders(&map, file);
+        let others = map.members.values().filter(|it| it.purpose == Purpose::Data);
+        let mut others: Vec<u64> = others.map(|it| it.key.number).collect();
+        others.retain(|it| *it != self.me.number);
+        others.sort_by_key(|it| !holders.contains(it)); // those that should have it first
+        let mut unsaid = None;
+        for node in others {
+            let request = PeerRequest::Content { hash: content.hash, len: content.len, offset };
+            match self.ask(node, request).await {
+                Ok(PeerAnswer::Content { bytes }) => return Ok(bytes),
+                Err(PeerNo::Faulted(Fault::Disk)) => {}
+                Err(PeerNo::Faulted(fault)) => unsaid = Some(fault),
+                Ok(_) | Err(_) => unsaid = Some(Fault::Restarted),
+            }
+        }
+        Err(unsaid.unwrap_or(Fault::Disk))
+    }
+
     /// Fetches a content from another node, unless it is here.
     ///
     /// # Errors

@@ -8,10 +8,15 @@ use protocol::{
     frame::Fault,
     key::SHARDS,
     peer::{NodeStatus, PeerAnswer, PeerNo, PeerRequest, Told},
-    twin::TwinBatch,
+    twin::{At, TwinBatch},
 };
 use std::sync::{Arc, OnceLock};
-use storage::{content::ContentId, fault::StorageFault, journal::JournalId, ledger::Ledger};
+use storage::{
+    content::ContentId,
+    fault::StorageFault,
+    journal::JournalId,
+    ledger::{Chosen, Ledger},
+};
 
 use super::{
     content::{Contents, porter::Porter},
@@ -99,11 +104,17 @@ impl Desk {
         let gone = || PeerNo::Faulted(Fault::Restarted);
         let data = self.data.get().ok_or_else(gone)?;
         match request {
-            PeerRequest::State { shard, after } | PeerRequest::Backup { shard, after } => {
+            PeerRequest::State { shard, after } => {
                 let ledger = data.ledger.clone();
                 let page = blocking(move || ledger.state_page(shard, after)).await?;
                 let (base, page, next) = page;
                 Ok(PeerAnswer::State { base, page, next })
+            }
+            PeerRequest::Backup { shard, after } => {
+                let ledger = data.ledger.clone();
+                let after = after.unwrap_or_else(|| Chosen::all_but(&[]).start());
+                let (page, next) = blocking(move || ledger.export(shard, &after)).await?;
+                Ok(PeerAnswer::State { base: At::default(), page, next })
             }
             PeerRequest::Sums { shard, after } => {
                 let ledger = data.ledger.clone();

@@ -4,11 +4,13 @@
 //! cluster.json       which cluster, which number, whom to look for first
 //! peer.key           what it proves itself with to other nodes
 //! journals/storage   the chance that names this disk; lies with the data it stands for
+//! restoring          there only while a restore goes on, or after one that was broken off
 //! ```
 //!
 //! # Invariants
 //! - **D1** A number goes with one disk for ever: when the journals are gone, or are others, the
 //!   node does not start under its number (rule R3 of the twins).
+//! - **D2** A folder into which half a backup was restored is nobody's.
 
 use protocol::{cluster::NodeKey, id::NodeId};
 use serde::{Deserialize, Serialize};
@@ -50,12 +52,50 @@ struct Kept {
 
 const FILE: &str = "cluster.json";
 const DISK: &str = "storage";
+/// The mark of a folder into which half a backup was restored.
+pub const HALF: &str = "restoring";
+
+/// Whether this folder may be a node's (D2).
+///
+/// # Errors
+/// When half a backup lies in it.
+pub fn whole(data: &Path) -> io::Result<()> {
+    if !data.join(HALF).exists() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "a restore into {} goes on, or was broken off. When it no longer runs, empty the folder \
+         and restore again",
+        data.display()
+    )))
+}
+
+/// From now on this folder is nobody's, until [`restored`] says otherwise.
+///
+/// # Errors
+/// What the disk says.
+pub fn restoring(data: &Path) -> io::Result<()> {
+    let words = "Half a backup lies here: empty this folder and restore again.\n";
+    write_private(&data.join(HALF), words.as_bytes())
+}
+
+/// The folder is whole, and durably so.
+///
+/// # Errors
+/// What the disk says.
+pub fn restored(data: &Path) -> io::Result<()> {
+    fs::File::open(data)?.sync_all()?; // what was restored has its names before the mark goes
+    fs::remove_file(data.join(HALF))?;
+    fs::File::open(data)?.sync_all()
+}
 
 /// Reads who this node is; none when it belongs to no cluster yet.
 ///
 /// # Errors
-/// When the journals are not the ones this node had (D1), or a file cannot be read.
+/// When the journals are not the ones this node had (D1), a restore was broken off here (D2), or a
+/// file cannot be read.
 pub fn read(data: &Path) -> io::Result<Option<Identity>> {
+    whole(data)?; // D2
     let text = match fs::read_to_string(data.join(FILE)) {
         Ok(text) => text,
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -115,6 +155,18 @@ fn disk(data: &Path) -> io::Result<Option<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn d2_half_a_backup_is_nobody() {
+        let folder = std::env::temp_dir().join(format!("konsil-half-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for the test");
+        restoring(&folder).expect("marked");
+        let said = read(&folder).expect_err("it is nobody's").to_string();
+        assert!(said.contains("restore again"), "{said}");
+        restored(&folder).expect("the mark is gone");
+        assert_eq!(read(&folder).expect("nothing is fine"), None);
+        fs::remove_dir_all(&folder).expect("removed");
+    }
 
     #[test]
     fn d1_a_number_goes_with_one_disk() {

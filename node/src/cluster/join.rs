@@ -8,7 +8,7 @@
 //! - **E1** A token lets in one node, once, before it expires; the same newcomer may ask again for
 //!   what it was already given.
 //! - **E2** The signing key travels to admitted nodes that hold data, over a connection on which
-//!   both sides have proved who they are, and nowhere else.
+//!   both sides have proved who they are, and sealed in a backup, and nowhere else.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use protocol::{

@@ -221,7 +221,8 @@ impl Sight {
                     Err(no) => Outcome::No(no.to_string()),
                 }
             }
-            Order::Page {} | Order::Demo {} | Order::Backup { .. } => return None,
+            Order::Page {} | Order::Demo {} => return None,
+            Order::Export { .. } | Order::Content { .. } => return None,
         })
     }
 

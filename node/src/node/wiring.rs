@@ -9,6 +9,7 @@ use crate::{
     clock::now,
     cluster::{
         admin::{Handler, Order, Outcome},
+        export::Exporter,
         holder::Holder,
         membership::Membership,
         sight::Sight,
@@ -171,7 +172,17 @@ pub(super) fn orders(gate: Arc<Gate>, sight: Arc<Sight>, data: PathBuf) -> Handl
                         Err(fault) => Outcome::No(fault.to_string()),
                     }
                 }
-                _ => Outcome::No("this node does not do that yet".into()),
+                order => {
+                    let exporter = Exporter {
+                        me: sight.control.number(),
+                        ledger: gate.house.ledger.clone(),
+                        contents: gate.contents.clone(),
+                        peers: sight.peers.clone(),
+                        maps: sight.control.maps(),
+                    };
+                    drop(gate); // a node that stops is not held up
+                    exporter.obey(order).await
+                }
             }
         })
     })
