@@ -162,13 +162,8 @@ impl Contents {
             return Ok(bytes);
         }
         let map = self.maps.borrow().clone();
-        let holders = self.holders(&map, file);
-        let others = map.members.values().filter(|it| it.purpose == Purpose::Data);
-        let mut others: Vec<u64> = others.map(|it| it.key.number).collect();
-        others.retain(|it| *it != self.me.number);
-        others.sort_by_key(|it| !holders.contains(it)); // those that should have it first
         let mut unsaid = None;
-        for node in others {
+        for node in sources(&map, file, self.me.number) {
             let request = PeerRequest::Content { hash: content.hash, len: content.len, offset };
             match self.ask(node, request).await {
                 Ok(PeerAnswer::Content { bytes }) => return Ok(bytes),
