@@ -19,7 +19,7 @@ pub(crate) struct Nemesis {
     /// Where all chance comes from; a failure names it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// One story only; a wrong name shows them all.
+    /// These stories only, with commas between; a wrong name shows them all.
     #[arg(long)]
     fault: Option<String>,
     /// How many nodes.
@@ -47,9 +47,10 @@ impl Nemesis {
     }
 }
 
-/// Every story once, with so many nodes.
-pub(crate) fn slice(nodes: usize) -> Result<()> {
-    suite(Profile::Dev, &["--nodes", &nodes.to_string(), "--seed", "1"])
+/// These stories, once each, with so many nodes.
+pub(crate) fn slice(nodes: usize, stories: &str) -> Result<()> {
+    let nodes = nodes.to_string();
+    suite(Profile::Dev, &["--nodes", &nodes, "--seed", "1", "--fault", stories])
 }
 
 /// Why it cannot run here; nothing when it can. Whoever skips it says this aloud.

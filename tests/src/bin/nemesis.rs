@@ -1,7 +1,7 @@
 //! The nemesis suite: `cargo xtask nemesis` builds the node and runs this.
 //!
 //! `--minutes M` for how long (at least every story once when it is 0), `--seed S` where chance
-//! begins, `--fault NAME` for one story only, `--nodes N` (3), `--out DIR` for what failures leave.
+//! begins, `--fault NAME,NAME` for these stories only, `--nodes N` (3), `--out DIR` for what failures leave.
 
 use anyhow::{Context, Result, bail};
 use std::{
@@ -21,7 +21,7 @@ use tests::nemesis::{
 struct Arguments {
     minutes: u64,
     seed: u64,
-    fault: Option<String>,
+    faults: Vec<String>,
     nodes: usize,
     out: PathBuf,
 }
@@ -41,15 +41,16 @@ fn run() -> Result<()> {
     if let Some(why) = network::may_run() {
         bail!("nemesis skipped: {why}");
     }
-    let stories: Vec<&Story> = STORIES
-        .iter()
-        .filter(|story| story.nodes <= arguments.nodes)
-        .filter(|story| arguments.fault.as_ref().is_none_or(|name| name == story.name))
-        .collect();
-    if stories.is_empty() {
-        let names: Vec<_> = STORIES.iter().map(|story| story.name).collect();
-        bail!("there is no such story: there are {}", names.join(", "));
-    }
+    let fits: Vec<&Story> = STORIES.iter().filter(|story| story.nodes <= arguments.nodes).collect();
+    let named = |name: &String| fits.iter().find(|story| story.name == name).copied();
+    let stories: Option<Vec<&Story>> = match arguments.faults.as_slice() {
+        [] => Some(fits.clone()),
+        names => names.iter().map(named).collect(),
+    };
+    let Some(stories) = stories else {
+        let names: Vec<_> = fits.iter().map(|story| story.name).collect();
+        bail!("there is no such story for so many nodes: there are {}", names.join(", "));
+    };
     let end = Instant::now() + Duration::from_secs(60 * arguments.minutes);
     let mut machines = Machines::start(Plan::of(arguments.nodes)?)?;
     let (mut dice, mut told) = (Dice::new(arguments.seed), 0_u64);
@@ -72,13 +73,13 @@ fn run() -> Result<()> {
 
 fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
     let out = PathBuf::from("target/nemesis");
-    let mut asked = Arguments { minutes: 0, seed: 1, fault: None, nodes: 3, out };
+    let mut asked = Arguments { minutes: 0, seed: 1, faults: Vec::new(), nodes: 3, out };
     while let Some(word) = words.next() {
         let value = words.next().with_context(|| format!("{word} needs a value"))?;
         match word.as_str() {
             "--minutes" => asked.minutes = value.parse()?,
             "--seed" => asked.seed = value.parse()?,
-            "--fault" => asked.fault = Some(value),
+            "--fault" => asked.faults = value.split(',').map(str::to_owned).collect(),
             "--nodes" => asked.nodes = value.parse()?,
             "--out" => asked.out = value.into(),
             _ => bail!("{word} is none of --minutes, --seed, --fault, --nodes, --out"),
