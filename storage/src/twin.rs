@@ -176,6 +176,7 @@ impl Replica {
             Input::Down(node) => self.link(node, false),
             Input::Installed(at) => self.installed(at, out),
             Input::CopyFailed => self.copy_failed(),
+            Input::Forgotten => self.forgotten(),
         }
         self.settle(out);
         self.drive(out);

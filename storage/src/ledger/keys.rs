@@ -42,6 +42,8 @@ const APPLIED: u8 = b'p';
 const FENCE: u8 = b'f';
 const ENTRIES: u8 = b'e';
 const SNAPSHOTS: u8 = b's';
+/// Stands where 1 says that a copy tore the shard.
+const LEAVING: u64 = 2;
 /// Bytes of one piece: well below what the pickiest engine keeps in its tree.
 const PIECE: usize = 4 * 1024;
 /// Pairs read from the engine at a time.
@@ -150,6 +152,17 @@ pub(super) fn applied(
     }))
 }
 
+/// Puts that a shard is being dropped: whoever finds this begins with nothing, and goes on with that.
+pub(super) fn put_leaving(batch: &mut Batch, shard: u16) {
+    put_numbers(batch, of_shard(APPLIED, shard), [0, 0, LEAVING]);
+}
+
+/// Whether a shard is being dropped.
+pub(super) fn is_leaving(store: &dyn Store, shard: u16) -> Result<bool, StorageFault> {
+    let found = numbers(store, &of_shard(APPLIED, shard))?;
+    Ok(found.flatten().is_some_and(|[_, _, torn]| torn == LEAVING))
+}
+
 /// Puts what a replica has seen and done.
 pub(super) fn put_fence(batch: &mut Batch, shard: u16, seen: Epoch, act: Epoch) {
     put_numbers(batch, of_shard(FENCE, shard), [seen.0, act.0, 0]);
@@ -177,6 +190,20 @@ pub(super) fn delete_entries(
     from: Seq,
 ) -> Result<(), StorageFault> {
     delete_all(batch, store, &of_journal(ENTRIES, journal), entry_key(journal, from))
+}
+
+/// Takes away some entries, a page at most, of a journal that is being dropped; says whether there
+/// were any.
+pub(super) fn delete_some_entries(
+    batch: &mut Batch,
+    store: &dyn Store,
+    journal: &JournalId,
+) -> Result<bool, StorageFault> {
+    let prefix = of_journal(ENTRIES, journal);
+    let page = store.scan(&prefix, &prefix, PAGE)?;
+    let any = !page.is_empty();
+    page.into_iter().for_each(|(key, _)| batch.delete(key));
+    Ok(any)
 }
 
 /// Takes away a whole journal.

@@ -141,7 +141,9 @@ fn shards(store: &dyn Store) -> Result<Vec<Found>, StorageFault> {
             Some(found) => found.ok_or_else(|| damaged(shard))?,
             None => (Epoch(0), Epoch(0)),
         };
-        Ok(Found::new(seen, act, base, torn))
+        let mut found = Found::new(seen, act, base, torn);
+        found.leaving = keys::is_leaving(store, shard)?;
+        Ok(found)
     };
     (0..SHARDS).map(shard).collect()
 }

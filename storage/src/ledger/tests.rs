@@ -40,18 +40,28 @@ impl World {
 impl World {
     /// The power goes first, the process after it: what the process still does reaches nothing.
     fn crash(&self, ledger: Ledger, dice: &mut Dice) {
+        let moment = self.moment();
+        drop(ledger);
+        self.fall(&moment, dice);
+    }
+
+    /// Disk and engine as they are at this moment.
+    fn moment(&self) -> (MemoryDisk, MemoryStore) {
         let (disk, store) = (MemoryDisk::new(), MemoryStore::new());
         loop {
             let before = self.store.turns();
             disk.copy(&self.disk);
             store.copy(&self.store);
             if store.turns() == before {
-                break; // both of one moment
+                return (disk, store); // both of one moment
             }
         }
-        drop(ledger);
-        self.disk.copy(&disk);
-        self.store.copy(&store);
+    }
+
+    /// The power went at that moment; nobody writes any more.
+    fn fall(&self, (disk, store): &(MemoryDisk, MemoryStore), dice: &mut Dice) {
+        self.disk.copy(disk);
+        self.store.copy(store);
         self.disk.crash(dice.roll());
         self.store.crash(dice.roll());
     }

@@ -64,6 +64,7 @@ mod cell;
 mod export;
 mod fitness;
 pub(super) mod floor;
+mod leave;
 mod pages;
 mod propose;
 mod quarantine;
@@ -113,6 +114,8 @@ pub(super) struct Host {
     world: Arc<dyn TwinWorld>,
     shards: Vec<Shard>,
     copies: Copies,
+    /// One shard at a time is dropped.
+    leaving: Mutex<()>,
     /// Bytes of all records written so far.
     age: AtomicU64,
     /// Entries that were carried forward.
@@ -166,11 +169,13 @@ impl Host {
         let boot = |(shard, found): (u16, Found)| {
             let fence = Fenced { seen: found.seen, act: found.act, stand: found.fence };
             let (seen, act, base) = (found.seen, found.act, found.base);
+            let leaving = found.leaving;
             let tail = found.into_tail();
             let entries = tail.iter().map(|(entry, _)| entry.clone()).collect();
             let durable = Durable { seen, act, base, tail: entries };
             let replica = Replica::boot(me, shard, settings.clone(), now, durable);
-            let cell = Cell::new(shard, replica, Tail::new(base, tail, fence));
+            let mut cell = Cell::new(shard, replica, Tail::new(base, tail, fence));
+            (cell.leaving, cell.installing) = (leaving, leaving); // LV3
             Shard {
                 cell: Mutex::new(cell),
                 standing: RwLock::new(Standing::Idle),
@@ -186,6 +191,7 @@ impl Host {
             world,
             shards: (0..).zip(found).map(boot).collect(),
             copies: Copies::default(),
+            leaving: Mutex::new(()),
             age: AtomicU64::new(age),
             carried: AtomicU64::new(0),
             seen: Mutex::new(last),
@@ -428,6 +434,9 @@ impl Host {
             if !taken || self.ill.load(Relaxed) || self.is_stuck(&self.lock(shard)) {
                 return; // TW6
             }
+        }
+        if self.lock(shard).leaving {
+            return; // LV3
         }
         self.drive(shard, Input::Frame { from, frame });
     }

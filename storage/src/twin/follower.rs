@@ -340,6 +340,27 @@ impl Replica {
         }
     }
 
+    /// Whether what is here may be dropped: two others hold the shard in the newest epoch that is
+    /// known, this node has no say in it, and nobody builds a copy here.
+    pub fn counts_for_nothing(&self) -> bool {
+        let Role::Follow(follow) = &self.role else { return false };
+        let silent = follow.is_suspect(self.now, self.settings.suspect_primary);
+        let two = self.config.is_some_and(|it| it.twin.is_some());
+        two && self.has_no_say() && self.copy.is_none() && (!follow.fed || silent)
+    }
+
+    /// Begins with nothing, but for what was seen and done.
+    pub(super) fn forgotten(&mut self) {
+        assert!(self.has_no_say() && self.copy.is_none(), "I2: nobody counts on it");
+        self.log.restart(At::default());
+        self.disk.replaced();
+        (self.commit, self.told, self.log_generation) = (Lsn(0), Lsn(0), None);
+        if let Role::Follow(follow) = &mut self.role {
+            follow.forget_match();
+            (follow.commit, follow.acked) = (Lsn(0), Lsn(0));
+        }
+    }
+
     pub(super) fn copy_failed(&mut self) {
         self.copy = None;
         if let Role::Follow(follow) = &mut self.role {

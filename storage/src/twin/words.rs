@@ -53,6 +53,10 @@ pub enum Input {
     Installed(At),
     /// The state could not be copied.
     CopyFailed,
+    /// Everything was dropped, from disk and memory, but what was seen and done. Only after
+    /// [`Replica::counts_for_nothing`](super::Replica::counts_for_nothing), and with nothing heard
+    /// or learned in between.
+    Forgotten,
 }
 
 /// What a replica asks of its host, in this order.

@@ -3,6 +3,7 @@
 mod copy;
 mod export;
 mod faults;
+mod leave;
 mod lives;
 
 use std::{

@@ -48,6 +48,8 @@ pub(super) struct Cell {
     pub(super) telling: bool,
     /// A copied state is being put in the place of the log; no configuration is handed on.
     pub(super) installing: bool,
+    /// What is here is being dropped; nothing is heard meanwhile.
+    pub(super) leaving: bool,
     /// Why the next committed entry cannot be applied, and since when.
     pub(super) stuck: Option<Stuck>,
     /// Room for the replica's words.
@@ -92,6 +94,7 @@ impl Cell {
             told: Vec::new(),
             telling: false,
             installing: false,
+            leaving: false,
             stuck: None,
             out: Vec::new(),
         }
@@ -133,7 +136,7 @@ impl Cell {
 impl Host {
     /// Takes what is committed and durable here into the slots, in order (TW2).
     pub(super) fn apply(&self, cell: &mut Cell) {
-        if cell.replica.copying().is_some() {
+        if cell.replica.copying().is_some() || cell.leaving {
             return; // the engine is being changed below the slots
         }
         while let Some(next) = cell.tail.next(cell.commit) {

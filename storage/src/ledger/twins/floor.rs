@@ -72,7 +72,10 @@ impl Host {
         for shard in 0..SHARDS {
             let mut cell = self.lock(shard);
             let old = |age: u64| now.saturating_sub(age) > bound;
-            if cell.dam.is_some() || !cell.tail.lowest().is_some_and(|stand| old(stand.age)) {
+            if cell.dam.is_some()
+                || cell.leaving
+                || !cell.tail.lowest().is_some_and(|stand| old(stand.age))
+            {
                 continue;
             }
             let entries: Vec<_> = cell.tail.durable().cloned().collect();

@@ -111,6 +111,8 @@ pub(in crate::ledger) struct Found {
     pub(in crate::ledger) fence: Option<Stand>,
     /// The engine holds everything up to here.
     pub(in crate::ledger) base: At,
+    /// It was being dropped; what the engine has of it is nothing.
+    pub(in crate::ledger) leaving: bool,
     tail: BTreeMap<Lsn, (Entry, Stand)>,
     /// A copy was being put in the place of what the engine held: nothing here counts.
     torn: bool,
