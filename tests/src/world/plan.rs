@@ -107,7 +107,8 @@ impl Plan {
         }
         let dice = &mut Dice::new(self.seed ^ 0xf16 ^ (slot as u64) << 32);
         let beat = [25, 50, 100, 200][count(dice, 4)];
-        let silence = beat * (Settings::PATIENCE + dice.below(8));
+        // Nobody chooses less patience than the roughest air asks for.
+        let silence = (400 + dice.below(1200)).max(Settings::PATIENCE * beat);
         let Settings { beat, suspect_twin, suspect_primary, resend, cas_again, .. } =
             Settings::of(beat, silence);
         let common = self.settings.clone();
