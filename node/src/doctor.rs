@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::{config::Config, serve, tls};
+use crate::{cluster::identity, config::Config, serve, tls};
 
 /// One thing that was looked at.
 #[derive(Debug, PartialEq)]
@@ -136,6 +136,9 @@ fn descriptors(config: &Config) -> Finding {
 }
 
 fn version(config: &Config) -> Finding {
+    if let Err(half) = identity::whole(&config.storage.data) {
+        return finding("data", false, half.to_string());
+    }
     let journals = config.storage.data.join("journals");
     let engine = format!("{:?}", config.storage.engine).to_lowercase();
     match storage::ledger::probe(&journals, &engine) {

@@ -4,6 +4,8 @@
 //! never on time.
 
 mod gateway {
+    pub(super) mod backup;
+    pub(super) mod backup_of_three;
     pub(super) mod crowd;
     pub(super) mod desk;
     pub(super) mod door;

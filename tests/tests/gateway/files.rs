@@ -18,24 +18,33 @@ fn place(stage: &Stage, file: FileId, name: &str) -> String {
     format!("/api/files/{}?file={file}&name={name}", stage.conversation())
 }
 
-async fn put(stage: &Stage, from: &Browser, file: FileId, name: &str, body: &[u8]) -> Answer {
+/// Sends a file up.
+pub(crate) async fn put(
+    stage: &Stage,
+    from: &Browser,
+    file: FileId,
+    name: &str,
+    body: &[u8],
+) -> Answer {
     let origin = format!("https://{}", stage.site.host);
     from.request("POST", &place(stage, file, name), &[("Origin", &origin)], body).await
 }
 
-async fn get(stage: &Stage, from: &Browser, file: FileId, range: &str) -> Answer {
+/// Fetches a file, or a range of it.
+pub(crate) async fn get(stage: &Stage, from: &Browser, file: FileId, range: &str) -> Answer {
     let path = format!("/api/files/{}/{file}", stage.conversation());
     let range = [("Range", range)];
     let headers = if range[0].1.is_empty() { &[][..] } else { &range[..] };
     from.request("GET", &path, headers, b"").await
 }
 
-fn new_file() -> FileId {
+/// An id nobody used.
+pub(crate) fn new_file() -> FileId {
     FileId::new(now(), chance())
 }
 
 /// Bytes in which every place can be told from its neighbours.
-fn bytes(count: usize) -> Vec<u8> {
+pub(crate) fn bytes(count: usize) -> Vec<u8> {
     (0..count).map(|place| (place * 31 + place / 251) as u8).collect()
 }
 

@@ -54,7 +54,8 @@ impl Stage {
         Self::on(dir, config).await
     }
 
-    async fn on(dir: TempDir, config: Config) -> Self {
+    /// A node on this folder, whatever lies in it.
+    pub(crate) async fn on(dir: TempDir, config: Config) -> Self {
         // The first test of a process chooses; all choose the same.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let node = Node::start(config.clone()).await.expect("the node starts");
@@ -85,6 +86,10 @@ impl Stage {
 
     pub(crate) fn gate(&self) -> &Arc<Gate> {
         &self.node.gate
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     pub(crate) fn data(&self) -> PathBuf {
