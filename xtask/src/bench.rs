@@ -99,7 +99,7 @@ fn cluster(args: &[String]) -> Result<()> {
         println!("  nothing is killed on a network of its own: {why}");
     }
     let nats = tools::for_peers();
-    tools::for_testing()?;
+    tools::for_building()?;
     web::build()?;
     web::install()?;
     dev::build(Profile::Release)?;

@@ -44,11 +44,12 @@ const NEMESIS: [Tool; 5] = [
     Tool { program: "nsenter", package: "util-linux" },
 ];
 
-/// The peers beside whom benches run, as Debian has them.
-const PEERS: [Tool; 3] = [
+/// The peers beside whom benches run, and the browser that hears, as Debian has them.
+const PEERS: [Tool; 4] = [
     Tool { program: "nats-server", package: "nats-server" },
     Tool { program: "ejabberdctl", package: "ejabberd" },
     Tool { program: "pg_lsclusters", package: "postgresql" },
+    Tool { program: "chromium", package: "chromium" },
 ];
 /// A newer NATS than Debian's, which can sync before it acknowledges. A repack of the original for
 /// PyPI, used on this machine's own addresses only.

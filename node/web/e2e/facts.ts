@@ -41,12 +41,15 @@ export function keepCalls(): void {
 /** Counts the page's open sockets; runs before the page's own scripts. */
 export function countSockets(): void {
   const Native = WebSocket;
+  // One that never opened closes, too.
+  const open = new Set<WebSocket>();
   window.konsilSockets = 0;
   window.WebSocket = class extends Native {
     constructor(url: string | URL) {
       super(url);
-      this.addEventListener("open", () => (window.konsilSockets += 1));
-      this.addEventListener("close", () => (window.konsilSockets -= 1));
+      const count = () => (window.konsilSockets = open.size);
+      this.addEventListener("open", () => (open.add(this), count()));
+      this.addEventListener("close", () => (open.delete(this), count()));
     }
   };
 }

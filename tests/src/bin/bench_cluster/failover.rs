@@ -9,7 +9,7 @@ use crate::{Measured, asked::Asked};
 /// Runs `bench_failover`.
 pub(crate) fn run(asked: &Asked, end: Instant) -> Result<Measured> {
     if let Some(why) = network::may_run() {
-        bail!("not here: {why}");
+        return Ok(Measured { figures: vec![], notes: vec![format!("not measured here: {why}")] });
     }
     let work = tempfile::tempdir_in(&asked.work)?;
     let json = work.path().join("failover.json");
