@@ -396,11 +396,15 @@ impl Browser {
 
     /// Reads to the end of its socket: why it ended.
     pub(super) async fn cut(&mut self) -> Cut {
-        loop {
-            if let Err(why) = self.frames.next().await {
-                return why;
+        let ended = async {
+            loop {
+                if let Err(why) = self.frames.next().await {
+                    return why;
+                }
             }
-        }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+        ended.expect("the socket ends within the test's patience")
     }
 
     /// Reads until it has folded this position: every message it saw, in the order of positions,
