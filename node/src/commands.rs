@@ -196,10 +196,10 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
                      on all the same: --accept-loss"
                 );
             }
+            let said = format!("Shard {shard} is served by {node} from now on. It is recorded.");
             let by = user();
-            let force = Order::Force { shard, node: node.clone(), by, why, although_served };
-            order(&data, &force).await?;
-            println!("Shard {shard} is served by {node} from now on. It is recorded.");
+            order(&data, &Order::Force { shard, node, by, why, although_served }).await?;
+            println!("{said}");
         }
         ClusterCommand::Forced => {
             let forced = order(&data, &Order::Forced {}).await?;

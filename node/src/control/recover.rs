@@ -5,9 +5,9 @@
 //! `force-new-cluster`, everything in this member's own log counts as decided.
 //!
 //! # Invariants
-//! - **RE1** The folder that was is kept whole beside the new one; until the new one stands, a
+//! - **RC1** The folder that was is kept whole beside the new one; until the new one stands, a
 //!   start finds the old one.
-//! - **RE2** No position, term or epoch of the old group is used again: the new group begins behind
+//! - **RC2** No position, term or epoch of the old group is used again: the new group begins behind
 //!   all of them.
 
 use std::{
@@ -85,14 +85,14 @@ pub async fn recover(
     };
     let open = |folder: &Path| RealDisk::open(folder).map(Arc::new).map_err(told(folder));
 
-    // Read without a change: what is written goes elsewhere (RE1).
+    // Read without a change: what is written goes elsewhere (RC1).
     let disk = open(&old)?;
     let log = LogStore::open(disk.clone(), segment)?;
     let machine = Machine::open(disk)?;
     let entries = log.all_after(machine.applied());
     let terms = entries.iter().map(|it| it.log_id.leader_id.term);
     let term = terms.chain(machine.applied().map(|at| at.leader_id.term)).max().unwrap_or(0);
-    let term = term.max(log.vote().map_or(0, |vote| vote.leader_id().term)) + 1; // RE2
+    let term = term.max(log.vote().map_or(0, |vote| vote.leader_id().term)) + 1; // RC2
     machine.apply_all(entries);
     drop(log);
     let before = machine.maps().borrow().clone();
@@ -125,7 +125,7 @@ pub async fn recover(
     let kept = data.join(format!("control.before-{}", at.ms()));
     fs::rename(&old, &kept).map_err(told(&old))?;
     if let Err(reason) = fs::rename(&new, &old) {
-        fs::rename(&kept, &old).map_err(told(&kept))?; // RE1
+        fs::rename(&kept, &old).map_err(told(&kept))?; // RC1
         return Err(told(&new)(reason));
     }
     Ok(Recovered { before, now, kept })
