@@ -297,6 +297,8 @@ pub struct Forced {
 }
 
 /// Everything the control plane knows, as of one change.
+///
+/// Its bytes are those of version 1, followed from level 2 on by a tail ([`Map::to_bytes`]).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Map {
     /// The index of the last change that is in here.
@@ -315,42 +317,53 @@ pub struct Map {
     pub storages: BTreeSet<u64>,
     /// PeerIds that ever came in, likewise.
     pub peers: BTreeSet<String>,
+    /// The lowest version of the wire that all members ever spoke at one time; 0 before it was
+    /// founded. What a release newer than that brings is not yet written (VR4).
+    #[serde(skip)]
+    pub level: u16,
     /// What was chosen for the whole cluster. It follows the rest: see [`Map::to_bytes`].
     #[serde(skip)]
     pub settings: Settings,
 }
 
-/// What follows the map of the first release; grows at its end.
+/// What follows the map of version 1; grows at its end.
 #[derive(Serialize, Deserialize)]
 struct Tail {
+    level: u16,
     settings: Settings,
 }
 
+/// The first level whose maps have a tail.
+const TAILED: u16 = 2;
+
 impl Map {
-    /// The map as it is kept and sent: that of the first release, and behind it what came later,
-    /// once there is any.
+    /// The map as it is kept and sent: in the words of its own level (VR4).
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = codec::encode(self);
-        if self.settings != Settings::default() {
-            bytes.extend(codec::encode(&Tail { settings: self.settings.clone() }));
+        if self.level >= TAILED {
+            let settings = self.settings.clone();
+            bytes.extend(codec::encode(&Tail { level: self.level, settings }));
         }
         bytes
     }
 
-    /// Reads a map; allocates no more than `MAX` bytes.
+    /// Reads a map of any level; allocates no more than `MAX` bytes.
     ///
     /// # Errors
     /// When the bytes are none.
     pub fn from_bytes<const MAX: usize>(bytes: &[u8]) -> Result<Self, codec::CodecFault> {
         let (mut map, tail) = codec::decode_front::<Self, MAX>(bytes)?;
-        if !tail.is_empty() {
-            map.settings = codec::decode::<Tail, MAX>(tail)?.settings;
+        // Whoever wrote none knew no level: it was as high as its members allowed.
+        if tail.is_empty() {
+            map.level = map.least();
+        } else {
+            Tail { level: map.level, settings: map.settings } = codec::decode::<Tail, MAX>(tail)?;
         }
         Ok(map)
     }
 
-    /// The newest version of the wire that all members speak; 0 when there are none.
-    pub fn level(&self) -> u16 {
+    /// The lowest version of the wire that all members speak; 0 when there are none.
+    pub fn least(&self) -> u16 {
         self.members.values().map(|it| it.wire).min().unwrap_or(0)
     }
 
@@ -398,5 +411,7 @@ names! {
         Country,
         /// What was chosen is none, or leaves no node that data may lie on.
         Setting,
+        /// Its release is behind the level of the cluster (VR5). Since version 2.
+        TooOld,
     }
 }

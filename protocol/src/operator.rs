@@ -124,6 +124,16 @@ shape! {
     }
 }
 
+shape! {
+    /// A node that runs an older release than others.
+    pub struct Behind {
+        /// What people call it.
+        pub name: String,
+        /// What it runs.
+        pub release: String,
+    }
+}
+
 word! {
     /// A sentence about the cluster; the first one told is the one that matters most.
     pub enum Verdict {
@@ -154,6 +164,14 @@ word! {
         Abroad { name: String, country: String },
         /// A node that was relieved has nothing any more that others need: it can be removed.
         Empty { name: String },
+        /// Releases run side by side: everybody but these runs the newest. As long as one of them
+        /// is left, every node can go back to what it runs.
+        Mixed { newest: String, behind: Vec<Behind> },
+        /// A node's release is too old for the others: it speaks this, and that is needed by now.
+        TooOld { name: String, speaks: u16, needs: u16 },
+        /// A node's release is too new for the one that looks: it speaks nothing before this, and
+        /// that is the newest that is known here.
+        TooNew { name: String, speaks: u16, knows: u16 },
     }
 }
 
@@ -201,6 +219,10 @@ shape! {
         /// Countries in which data may lie; none named: all.
         #[serde(default)]
         pub countries: Vec<String>,
+        /// The level of the cluster: what a release that speaks more would write differently is
+        /// written as of this one. A node of the first release says none.
+        #[serde(default)]
+        pub level: u16,
         /// What there is to say, most important first; never empty.
         pub verdicts: Vec<Verdict>,
         /// All members, by number.

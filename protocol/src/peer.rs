@@ -2,16 +2,19 @@
 //! are told, the control plane's messages, state and files that are copied.
 //!
 //! Frames travel in one of four classes, each a stream of its own, so that a file that is copied
-//! never delays a heartbeat. Enums here are bincode and append-only.
+//! never delays a heartbeat. Enums here are bincode and append-only; what is new came with a version
+//! of the wire, and is sent only to who speaks it (VR3).
 
 use crate::{
     caller::Caller,
     cluster::{Change, ChangeRefusal, Epoch, Lsn, NodeKey},
+    codec,
     frame::{Fault, Refusal},
     id::{FileId, LinkId, RequestId, RoomId, Seq, SessionId},
     key::Key,
     media::MediaCommand,
     twin::{At, TwinBatch},
+    version::PEER_WIRE,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +60,35 @@ pub enum PeerFrame {
     Twins(TwinBatch),
     /// Tell your sockets.
     Told(Told),
+}
+
+/// Which exchange a frame belongs to that is not understood as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// Somebody waits for an answer under this number.
+    Ask(u64),
+    /// It answers the ask of this number.
+    Answer(u64),
+}
+
+impl PeerFrame {
+    /// The version of the wire it came with (VR3).
+    pub const fn since(&self) -> u16 {
+        match self {
+            Self::Ask { request, .. } => request.since(),
+            Self::Answer { .. } | Self::Twins(_) | Self::Told(_) => 1,
+        }
+    }
+
+    /// What a frame begins with: a release that does not know the rest can still answer.
+    pub fn front(bytes: &[u8]) -> Option<Front> {
+        let front = codec::decode_front::<(u32, u64), PEER_FRAME_BYTES>(bytes);
+        match front.ok()?.0 {
+            (0, id) => Some(Front::Ask(id)),
+            (1, id) => Some(Front::Answer(id)),
+            _ => None,
+        }
+    }
 }
 
 /// What one node asks of another.
@@ -184,6 +216,31 @@ pub enum PeerRequest {
     },
     /// Which contents of files are missing with you?
     ContentStatus,
+}
+
+impl PeerRequest {
+    /// The version of the wire it came with: what is not named here came with the newest (VR3).
+    pub const fn since(&self) -> u16 {
+        let first = matches!(
+            self,
+            Self::Raft(_)
+                | Self::Change(_)
+                | Self::Status
+                | Self::Input { .. }
+                | Self::Query { .. }
+                | Self::Watch { .. }
+                | Self::Unwatch { .. }
+                | Self::Media { .. }
+                | Self::CutLink(_)
+                | Self::CutSession(_)
+                | Self::State { .. }
+                | Self::Content { .. }
+                | Self::KeepContent { .. }
+                | Self::Sums { .. }
+                | Self::Backup { .. }
+        );
+        if first { 1 } else { PEER_WIRE }
+    }
 }
 
 /// What is answered.

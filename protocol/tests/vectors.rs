@@ -103,7 +103,7 @@ impl Visitor for Check {
 }
 
 #[test]
-fn p2_every_vector_ever_stored_is_read_and_every_variant_has_one() {
+fn p2_vr2_every_vector_ever_stored_is_read_and_every_variant_has_one() {
     if std::env::var_os("KONSIL_WRITE_VECTORS").is_some() {
         every(&mut Write);
     }

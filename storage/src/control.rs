@@ -14,8 +14,12 @@
 //! - **M5** A generation counts the uses of force on its shard; each is on record.
 //! - **M6** A refused change leaves everything but the index as it was.
 //! - **M7** A want differs from the configuration: what has come true is no longer wanted.
+//! - **M8** The level never falls, and rises to what all members speak; nobody below it is a member.
 //! - **M9** Nobody is given a copy in a country that is not allowed, not even by force or by wish;
 //!   who has one when the rule changes keeps it until it is moved away (S69).
+//!
+//! Members of the release before apply the same changes and know no level, so nothing here may
+//! depend on it before it is 2: then they are gone.
 
 use protocol::{
     cluster::{Change, ChangeRefusal, Config, Epoch, Map, Member, NodeKey, Place, Purpose, Wanted},
@@ -67,6 +71,16 @@ pub fn apply(
     if map.cluster.is_none() && !matches!(change, Change::Found { .. }) {
         return Err(ChangeRefusal::NotFounded);
     }
+    let answer = make(map, index, change)?;
+    map.level = map.level.max(map.least()); // M8
+    Ok(answer)
+}
+
+fn make(
+    map: &mut Map,
+    index: u64,
+    change: &Change,
+) -> Result<Vec<Option<ChangeRefusal>>, ChangeRefusal> {
     match change {
         Change::Cas { cases } => return Ok(places::cas_all(map, cases)),
         Change::Found { cluster, shards, first } => members::found(map, *cluster, *shards, first),
@@ -158,6 +172,7 @@ fn check_members(map: &Map) {
         assert!(storages.insert(member.key.storage) && peers.insert(&member.peer), "M4");
         assert!(map.storages.contains(&member.key.storage), "M4");
         assert!(map.peers.contains(&member.peer), "M4");
+        assert!(member.wire >= map.level, "M8");
     }
 }
 

@@ -161,6 +161,17 @@ pub enum StorageFault {
         /// The newest version known here.
         known: u32,
     },
+    /// A version wrote this data that is no longer read.
+    #[error(
+        "the data is of version {found}, this program reads {oldest} and later; start the release \
+         between them first"
+    )]
+    OlderData {
+        /// The version found.
+        found: u32,
+        /// The oldest version that is read here.
+        oldest: u32,
+    },
     /// The format file is not one.
     #[error("the format file says {text:?}, which no version wrote; restore it from a backup")]
     BadFormat {

@@ -203,7 +203,7 @@ impl Sight {
                 self.force(*shard, node, (by, why), *although_served).await
             }
             Order::Forced {} => Outcome::Done(json!({ "forced": self.control.map().forced })),
-            Order::Set { .. } if self.control.map().level() < SETTINGS => Outcome::No(
+            Order::Set { .. } if self.control.map().level < SETTINGS => Outcome::No(
                 "some member runs a release that knows of no settings: upgrade every node first"
                     .into(),
             ),

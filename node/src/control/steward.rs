@@ -189,7 +189,7 @@ impl<'a> Round<'a> {
     /// release, or whose founder did not get so far.
     async fn lead_countries(&self) -> bool {
         let allowed = self.rules.countries.clone();
-        let read = self.map.level() >= SETTINGS;
+        let read = self.map.level >= SETTINGS;
         if !read || allowed.is_empty() || !self.map.settings.countries.is_empty() {
             return false;
         }

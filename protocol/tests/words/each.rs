@@ -12,6 +12,7 @@ pub(crate) fn every(to: &mut impl Visitor) {
     kept(to);
     going_up(to);
     going_down(to);
+    super::nodes::between_nodes(to);
 }
 
 /// What lies on a disk.

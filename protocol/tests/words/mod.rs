@@ -12,6 +12,7 @@ mod each;
 mod fields;
 pub(crate) mod meter;
 mod mutation;
+mod nodes;
 
 pub(crate) use chance::{Chance, seed_of};
 pub(crate) use each::every;
@@ -43,9 +44,9 @@ pub(crate) trait Visitor {
     fn visit<T: Made, const MAX: usize>(&mut self, file: &'static str);
 }
 
-/// Lists the variants and fields of enums.
+/// Lists the variants and fields of enums; a field without a name is its number.
 macro_rules! made_enums {
-    ($($word:path { $($variant:ident { $($field:ident),* })* })*) => {$(
+    ($($word:path { $($variant:ident { $($field:tt),* })* })*) => {$(
         impl Any for $word {
             fn any(from: &mut Chance<'_>) -> Self {
                 let variant = from.below(<Self as Made>::NAMES.len());

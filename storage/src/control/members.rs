@@ -70,6 +70,9 @@ pub(super) fn admit(
     now: Time,
     candidate: &Candidate,
 ) -> Result<(), No> {
+    if candidate.wire < map.level {
+        return Err(No::TooOld); // M8
+    }
     let known = map.members.values().any(|it| it.id == candidate.id);
     if known || map.storages.contains(&candidate.storage) || map.peers.contains(&candidate.peer) {
         return Err(No::Used);
@@ -92,6 +95,9 @@ pub(super) fn admit(
 pub(super) fn announce(map: &mut Map, node: NodeKey, news: &News<'_>) -> Result<(), No> {
     if map.member(node).is_none() {
         return Err(No::NotMember);
+    }
+    if news.wire < map.level {
+        return Err(No::TooOld); // M8
     }
     if !fits(news) {
         return Err(No::TooMuch);

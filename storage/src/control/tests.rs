@@ -162,8 +162,8 @@ fn countries(allowed: &[&str]) -> Change {
 
 fn stands(node: NodeKey, country: &str) -> Change {
     let labels = Labels { country: country.into(), ..Labels::default() };
-    let (addresses, web, release) = (Vec::new(), Vec::new(), "0.1.0".into());
-    Change::Announce { node, addresses, web, labels, release, wire: 1 }
+    let (addresses, web, release) = (Vec::new(), Vec::new(), "0.2.0".into());
+    Change::Announce { node, addresses, web, labels, release, wire: 2 }
 }
 
 #[test]
@@ -229,11 +229,81 @@ fn a_map_is_read_with_and_without_what_came_later() {
     let first = world.0.to_bytes();
     assert_eq!(first, protocol::codec::encode(&world.0), "as the first release writes it");
     assert_eq!(read(&first), Ok(world.0.clone()));
+    for storage in [1, 2, 3, 4] {
+        let node = world.key(storage);
+        world.make(runs(node, 2)).expect("upgraded");
+    }
+    world.make(stands(world.key(1), "DE")).expect("it moved");
     world.make(countries(&["DE"])).expect("chosen");
     let second = world.0.to_bytes();
     assert_eq!(read(&second), Ok(world.0.clone()));
     assert!(read(&[second, vec![0]].concat()).is_err(), "nothing follows the tail");
     assert_eq!(read(&Map::default().to_bytes()), Ok(Map::default()));
+}
+
+/// What a member says when it starts with another release.
+fn runs(node: NodeKey, wire: u16) -> Change {
+    let (addresses, web, labels) = (Vec::new(), Vec::new(), Labels::default());
+    Change::Announce { node, addresses, web, labels, release: format!("0.{wire}.0"), wire }
+}
+
+#[test]
+fn m8_the_level_rises_with_the_last_member_and_never_falls() {
+    let mut world = World::of_four();
+    let nodes = [1, 2, 3, 4].map(|storage| world.key(storage));
+    assert_eq!(world.0.level, 1);
+    for node in &nodes[..3] {
+        world.make(runs(*node, 2)).expect("upgraded");
+        assert_eq!(world.0.level, 1, "one is of the release before");
+    }
+    world.make(runs(nodes[1], 1)).expect("as long as one is, all may go back");
+    world.make(runs(nodes[1], 2)).expect("and forward again");
+    world.make(runs(nodes[3], 3)).expect("upgraded, by two");
+    assert_eq!(world.0.level, 2);
+    for node in &nodes {
+        assert_eq!(world.make(runs(*node, 1)), Err(No::TooOld), "there is no way back");
+    }
+    // Whoever joins must speak it; its token is not used up by the refusal.
+    let (digest, now, expires) = ([9; 32], Time::from_ms(1), Time::from_ms(9));
+    world.make(Change::Invite { digest, expires, purpose: Purpose::Data }).expect("invited");
+    let candidate = candidate(7, Purpose::Data);
+    let admit = |candidate| Change::Admit { digest, now, candidate };
+    assert_eq!(world.make(admit(candidate.clone())), Err(No::TooOld));
+    world.make(admit(Candidate { wire: 2, ..candidate })).expect("with the release of the others");
+}
+
+#[test]
+fn m8_a_member_that_leaves_no_longer_holds_the_level_down() {
+    let mut world = World::of_four();
+    for storage in [1, 2, 3] {
+        let node = world.key(storage);
+        world.make(runs(node, 2)).expect("upgraded");
+    }
+    assert_eq!(world.0.level, 1);
+    let witness = world.key(4).number;
+    world.make(Change::Remove { number: witness }).expect("it holds nothing");
+    assert_eq!(world.0.level, 2);
+}
+
+#[test]
+fn vr4_a_map_is_written_in_the_words_of_its_level_and_read_in_any() {
+    let read = |bytes: &[u8]| Map::from_bytes::<65_536>(bytes);
+    let mut world = World::of_four();
+    let first = world.0.to_bytes();
+    assert_eq!(first, protocol::codec::encode(&world.0), "version 1 has no tail");
+    assert_eq!(read(&first), Ok(world.0.clone()));
+    for storage in [1, 2, 3, 4] {
+        let node = world.key(storage);
+        world.make(runs(node, 2)).expect("upgraded");
+    }
+    let second = world.0.to_bytes();
+    assert_eq!(read(&second), Ok(world.0.clone()));
+    assert!(protocol::codec::decode::<Map, 65_536>(&second).is_err(), "version 1 reads no tail");
+    // The release before may have written what everybody announced without knowing what it means.
+    let unaware = read(&protocol::codec::encode(&world.0)).expect("a map of version 1");
+    assert_eq!(unaware, world.0);
+    assert!(read(&[second, vec![0]].concat()).is_err(), "nothing follows the tail");
+    assert_eq!(read(&protocol::codec::encode(&Map::default())), Ok(Map::default()));
 }
 
 #[test]
@@ -372,6 +442,7 @@ fn any_change() -> impl Strategy<Value = Change> {
             stands(node, if far { "US" } else { "DE" })
         }),
         1 => (0..4usize).prop_map(|some| countries(&["DE", "US", "AT", "FR"][..some])),
+        2 => (key.clone(), 1..4u16).prop_map(|(node, wire)| runs(node, wire)),
         1 => (0..SHARDS, key).prop_map(|(shard, primary)| Change::Force {
             shard, primary, by: "o".into(), why: "w".into(), now: Time::from_ms(1),
         }),
@@ -406,7 +477,9 @@ fn sensible(map: &Map, change: Change) -> Change {
         Change::Force { shard, primary, by, why, now } => {
             Change::Force { shard, primary: member(primary), by, why, now }
         }
-        Change::Announce { node, labels, .. } => stands(member(node), &labels.country),
+        Change::Announce { node, addresses, web, labels, release, wire } => {
+            Change::Announce { node: member(node), addresses, web, labels, release, wire }
+        }
         other => other,
     }
 }
@@ -449,6 +522,8 @@ proptest! {
             let before = world.0.clone();
             let _ = world.make(change.clone());
             obeys_m1_and_m2(&before, &world.0, &change);
+            assert!(world.0.level >= before.level, "M8");
+            assert_eq!(Map::from_bytes::<65_536>(&world.0.to_bytes()), Ok(world.0.clone()), "VR4");
         }
     }
 }

@@ -3,6 +3,19 @@
 import type { Time } from "./words";
 
 /**
+ * A node that runs an older release than others.
+ */
+export type Behind = { 
+/**
+ * What people call it.
+ */
+name: string, 
+/**
+ * What it runs.
+ */
+release: string, };
+
+/**
  * Why a change was not made.
  */
 export type ChangeRefusal = "epoch" | "notEligible" | "notPrimary" | "notMember" | "noShard" | "founded" | "token" | "holds" | "witness" | "last" | "used" | "notFounded" | "tooMuch" | "country" | "setting";

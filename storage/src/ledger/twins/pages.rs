@@ -244,3 +244,45 @@ impl Ledger {
         host.state_page(shard, after.as_deref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vr2_pages_and_cursors_are_as_the_head_of_this_file_says() {
+        let name = "room/room_01j9";
+        let item = |kind: u8, bytes: &[u8]| {
+            [&[kind][..], &(bytes.len() as u32).to_le_bytes(), bytes].concat()
+        };
+        let head = [&1_u16.to_le_bytes()[..], &7_u32.to_le_bytes()].concat();
+        let items = [item(1, name.as_bytes()), item(2, b"an entry"), item(3, b"a snapshot")];
+        let page = Page::read([&head[..], &items.concat()].concat()).expect("a page");
+        assert_eq!(page.number, 7);
+        let journal = JournalId::new(name).expect("a good name");
+        let [PageItem::Journal(named), PageItem::Entry(entry), PageItem::Snapshot(snapshot)] =
+            &page.items[..]
+        else {
+            panic!("three items of three kinds")
+        };
+        assert_eq!(
+            (named, &entry[..], &snapshot[..]),
+            (&journal, &b"an entry"[..], &b"a snapshot"[..])
+        );
+        let mut made = head;
+        for (kind, bytes) in
+            [(JOURNAL, name.as_bytes()), (ENTRY, b"an entry"), (SNAPSHOT, b"a snapshot")]
+        {
+            put_item(&mut made, kind, bytes);
+        }
+        assert!(made.ends_with(&items.concat()), "it is written as it is read");
+        let base = At { epoch: Epoch(3), lsn: Lsn(500) };
+        let cursor = Cursor { base, number: 8, seq: Seq(41), journal: Some(journal) };
+        let (epoch, lsn, seq) = (3_u64.to_le_bytes(), 500_u64.to_le_bytes(), 41_u64.to_le_bytes());
+        let kept = [&epoch[..], &lsn, &8_u32.to_le_bytes(), &seq, name.as_bytes()].concat();
+        assert_eq!(cursor.write(), kept);
+        let back = Cursor::read(&kept).expect("its own words");
+        assert_eq!(back.write(), kept);
+        assert!(Page::read(vec![2, 0, 0, 0, 0, 0]).is_none(), "a shape to come");
+    }
+}

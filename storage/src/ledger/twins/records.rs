@@ -222,6 +222,27 @@ mod tests {
         assert_eq!(ats(found), [(1, 5), (2, 6)], "carried forward, nothing above it is lost");
     }
 
+    /// The sample of a shape, put together from the description in the head of this file.
+    fn sample(parts: &[&[u8]]) -> Vec<u8> {
+        [&[&1_u16.to_le_bytes()[..]], parts].concat().concat()
+    }
+
+    #[test]
+    fn vr2_records_are_written_as_the_head_of_this_file_says() {
+        let number = |it: u64| it.to_le_bytes();
+        let written = |draft: &Draft| [draft.lead.as_slice(), &draft.payload[..]].concat();
+        let at = At { epoch: Epoch(0x0102), lsn: Lsn(0x0a0b_0c0d) };
+        let entry = Entry { at, kind: 2, payload: Bytes::from_static(b"what it holds") };
+        let (epoch, lsn) = (number(at.epoch.0), number(at.lsn.0));
+        let kept = sample(&[&epoch, &lsn, &[2], b"what it holds"]);
+        let draft = write_entry(9, &entry);
+        assert_eq!((draft.kind, draft.shard, written(&draft)), (3, 9, kept));
+        let draft = write_cut(9, Lsn(77));
+        assert_eq!((draft.kind, written(&draft)), (4, sample(&[&number(77)])));
+        let draft = write_fence(9, Epoch(5), Epoch(4));
+        assert_eq!((draft.kind, written(&draft)), (5, sample(&[&number(5), &number(4)])));
+    }
+
     #[test]
     fn rc2_a_tail_that_does_not_follow_is_left() {
         let mut found = Found { base: entry(3, 4).at, ..Found::default() };
