@@ -107,7 +107,7 @@ impl Control {
     ) -> Result<Self, ControlFault> {
         let config = Arc::new(config(&options)?);
         let log = LogStore::open(Arc::clone(&disk), options.segment_bytes)?;
-        let machine = Machine::open(disk)?;
+        let machine = Machine::open(disk).map_err(ControlFault::opening)?;
         let lines = Lines { road: Arc::clone(&road), pause: options.heartbeat };
         let raft = Raft::new(number, config, lines, log.clone(), machine.clone())
             .await

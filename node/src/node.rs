@@ -296,7 +296,7 @@ fn look_around(
     assert!(member.desk.status.set(status.clone()).is_ok(), "a node says once how it is");
     let own = Own { status, porter: Some(ground.holder.porter.clone()) };
     let (control, peers) = (member.control.clone(), member.peers.clone());
-    let more = (member.door(config), membership::rules(config));
+    let more = (member.door(config), membership::rules(config), member.swarm.clone());
     let sight = Sight::new(control, peers, member.links.clone(), own, more);
     member.keep(tokio::spawn(sight.clone().look_on()));
     sight

@@ -5,6 +5,9 @@
 //! - **N2** At most `ASKS` asks to one node are under way, and at most `SERVED` of one node are
 //!   served at a time; one more is told `Busy`.
 //! - **N3** What watchers are told is numbered without a gap; whoever misses a number knows it.
+//! - **N4** An ask that the other node's release does not know is not sent, and one that this node's
+//!   does not know is answered: both end at once with [`PeerNo::Unknown`] (VR3). An answer that is
+//!   not understood ends its ask with the same.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -13,8 +16,9 @@ use protocol::{
     codec,
     frame::Fault,
     id::Seq,
-    peer::{Class, PEER_FRAME_BYTES, PeerAnswer, PeerFrame, PeerNo, PeerRequest, Told},
+    peer::{Class, Front, PEER_FRAME_BYTES, PeerAnswer, PeerFrame, PeerNo, PeerRequest, Told},
     twin::TwinBatch,
+    version::PEER_WIRE_OLDEST,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -38,6 +42,9 @@ pub type Answered = Result<PeerAnswer, PeerNo>;
 pub trait Carrier: Send + Sync + 'static {
     /// Lets a frame in; false when there is no room, or no way to that node.
     fn carry(&self, to: u64, class: Class, frame: Bytes) -> bool;
+
+    /// The version of the wire that node is spoken to in; none when there is no way to it.
+    fn speaks(&self, to: u64) -> Option<u16>;
 }
 
 /// What this node does with what other nodes say.
@@ -99,6 +106,9 @@ impl Peers {
         request: PeerRequest,
         patience: Duration,
     ) -> BoxFuture<'static, Answered> {
+        if self.is_too_new(to, request.since()) {
+            return Box::pin(async { Err(PeerNo::Unknown) }); // N4
+        }
         let id = self.next.fetch_add(1, Relaxed);
         let (reply, answer) = oneshot::channel();
         let me = self.clone();
@@ -189,18 +199,12 @@ impl Peers {
         let frame = match codec::decode::<PeerFrame, PEER_FRAME_BYTES>(&bytes) {
             Ok(frame) => frame,
             Err(fault) => {
-                // Of a newer release, perhaps: what it needs answered it asks again in older words.
                 tracing::warn!(from, ?class, %fault, "a frame of another node is not understood");
-                return;
+                return self.not_understood(from, class, &bytes);
             }
         };
         match frame {
-            PeerFrame::Answer { id, answer } => {
-                let reply = self.side(from, |side| side.waiting.remove(&id));
-                if let Some(reply) = reply {
-                    drop(reply.send(answer)); // gave up meanwhile
-                }
-            }
+            PeerFrame::Answer { id, answer } => self.answered(from, id, answer),
             PeerFrame::Ask { id, request } => self.served(from, class, id, request),
             PeerFrame::Twins(batch) => {
                 if let Some(service) = self.service() {
@@ -213,6 +217,31 @@ impl Peers {
                 }
             }
         }
+    }
+
+    /// Of a newer release, perhaps: whoever waits for something is told so (N4).
+    fn not_understood(&self, from: u64, class: Class, bytes: &[u8]) {
+        match PeerFrame::front(bytes) {
+            Some(Front::Ask(id)) => {
+                let answer = Err(PeerNo::Unknown);
+                // An asker that is gone needs no answer.
+                let _ = self.send(from, class, &PeerFrame::Answer { id, answer });
+            }
+            Some(Front::Answer(id)) => self.answered(from, id, Err(PeerNo::Unknown)),
+            None => {}
+        }
+    }
+
+    fn answered(&self, from: u64, id: u64, answer: Answered) {
+        let reply = self.side(from, |side| side.waiting.remove(&id));
+        if let Some(reply) = reply {
+            drop(reply.send(answer)); // gave up meanwhile
+        }
+    }
+
+    /// Whether a node's release does not know what came with this version of the wire.
+    fn is_too_new(&self, to: u64, since: u16) -> bool {
+        since > PEER_WIRE_OLDEST && self.carrier.speaks(to).is_some_and(|it| it < since)
     }
 
     fn service(&self) -> Option<Arc<dyn Service>> {
@@ -236,6 +265,9 @@ impl Peers {
     }
 
     fn send(&self, to: u64, class: Class, frame: &PeerFrame) -> bool {
+        if self.is_too_new(to, frame.since()) {
+            return false; // VR3
+        }
         let bytes = codec::encode(frame);
         assert!(bytes.len() <= PEER_FRAME_BYTES, "whoever makes a frame keeps to its bound");
         self.carrier.carry(to, class, Bytes::from(bytes))
@@ -280,6 +312,7 @@ mod tests {
     struct Wire {
         ends: Mutex<Vec<Arc<Peers>>>,
         cut: Mutex<bool>,
+        carried: Mutex<Vec<Bytes>>,
     }
 
     impl Carrier for Wire {
@@ -287,9 +320,14 @@ mod tests {
             if *self.cut.lock() {
                 return false;
             }
+            self.carried.lock().push(frame.clone());
             let end = self.ends.lock()[to as usize].clone();
             tokio::spawn(end.heard(1 - to, class, frame));
             true
+        }
+
+        fn speaks(&self, _: u64) -> Option<u16> {
+            Some(PEER_WIRE_OLDEST)
         }
     }
 
@@ -316,7 +354,8 @@ mod tests {
     }
 
     fn two() -> (Arc<Wire>, Arc<Peers>, Arc<Echo>) {
-        let wire = Arc::new(Wire { ends: Mutex::default(), cut: Mutex::default() });
+        let (ends, cut, carried) = Default::default();
+        let wire = Arc::new(Wire { ends, cut, carried });
         let ends: Vec<_> = (0..2).map(|it| Peers::new(wire.clone(), it * 1000)).collect();
         let echo = Arc::new(Echo::default());
         let service: Arc<dyn Service> = echo.clone();
@@ -356,6 +395,44 @@ mod tests {
         let more = peers.ask(1, Class::Actor, PeerRequest::Status, LONG).await;
         assert_eq!(more, Err(PeerNo::Faulted(Fault::Busy)));
         drop(asks);
+    }
+
+    /// An ask of a release to come, with what it puts behind its number.
+    fn odd(front: Front, rest: &[u8]) -> Bytes {
+        let (kind, id) = match front {
+            Front::Ask(id) => (0_u32, id),
+            Front::Answer(id) => (1, id),
+        };
+        [&codec::encode(&(kind, id)), rest].concat().into()
+    }
+
+    #[tokio::test]
+    async fn n4_what_is_not_understood_is_answered_and_the_line_goes_on() {
+        let (wire, peers, _echo) = two();
+        let other = wire.ends.lock()[1].clone();
+        other.clone().heard(0, Class::Bulk, odd(Front::Ask(77), &[200, 1, 2, 3])).await;
+        let no = codec::encode(&PeerFrame::Answer { id: 77, answer: Err(PeerNo::Unknown) });
+        assert_eq!(*wire.carried.lock(), [Bytes::from(no)], "N4");
+        let waits = tokio::spawn(peers.ask(1, Class::Control, PeerRequest::Status, LONG));
+        while peers.side(1, |side| side.waiting.is_empty()) {
+            tokio::task::yield_now().await;
+        }
+        let id = peers.side(1, |side| *side.waiting.keys().next().expect("it waits"));
+        peers.clone().heard(1, Class::Control, odd(Front::Answer(id), &[0, 99])).await;
+        assert_eq!(waits.await.expect("it ends"), Err(PeerNo::Unknown), "N4");
+        for rubbish in [&[][..], &[9], &[255; 40]] {
+            peers.clone().heard(1, Class::Actor, Bytes::copy_from_slice(rubbish)).await;
+        }
+        let answer = peers.ask(1, Class::Control, PeerRequest::Raft(vec![7]), LONG).await;
+        assert_eq!(answer, Ok(PeerAnswer::Bytes(vec![7])), "the line goes on");
+    }
+
+    #[tokio::test]
+    async fn n4_what_the_other_does_not_know_is_not_sent_to_it() {
+        let (wire, peers, _echo) = two();
+        assert!(!peers.is_too_new(1, 1) && peers.is_too_new(1, 2), "it speaks version 1");
+        assert!(peers.ask(1, Class::Control, PeerRequest::Raft(vec![1]), LONG).await.is_ok());
+        assert_eq!(wire.carried.lock().len(), 2, "an ask and its answer");
     }
 
     #[tokio::test]

@@ -18,6 +18,8 @@
 //! - **SW4** Who reads slowly, floods or talks rubbish harms its own line and nobody else's.
 //! - **SW5** `heard` runs once at a time for a member and class; what it takes its time for is
 //!   not read from that stream meanwhile.
+//! - **SW6** A line is spoken in a version both sides speak; who speaks none of them, or none of the
+//!   level the cluster has reached, is not up, and why is told on both sides.
 
 mod behaviour;
 mod book;
@@ -47,7 +49,10 @@ pub use knock::{JoinFault, knock};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use protocol::peer::Class;
+use protocol::{
+    peer::Class,
+    version::{Gap, Spoken},
+};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -120,6 +125,8 @@ pub struct Options {
     pub mdns: bool,
     /// Memory of the process above which no connection is taken; none: nine tenths of all there is.
     pub memory: Option<usize>,
+    /// The versions it speaks; another release's in tests alone.
+    pub spoken: Spoken,
 }
 
 impl Options {
@@ -135,6 +142,7 @@ impl Options {
             serves_rendezvous: false,
             mdns: false,
             memory: None,
+            spoken: Spoken::OURS,
         }
     }
 }
@@ -180,6 +188,8 @@ pub enum Event {
 pub struct Link {
     /// Since when.
     pub since: Instant,
+    /// The version of the wire that is spoken on it.
+    pub wire: u16,
     gauge: Arc<Gauge>,
 }
 
@@ -239,7 +249,7 @@ impl Swarm {
         let peer = options.identity.peer();
         let (admitted, list) = watch::channel(Vec::new());
         let (orders, inbox) = mpsc::channel(64);
-        let roster = Arc::new(roster::Roster::new(heard));
+        let roster = Arc::new(roster::Roster::new(heard, options.spoken));
         let (hub, addresses) =
             hub::Hub::open(options, roster.clone(), list, orders.clone()).await?;
         let task = Mutex::new(Some(tokio::spawn(hub.run(inbox))));
@@ -261,6 +271,22 @@ impl Swarm {
     /// address that is none is passed over and logged.
     pub fn admit(&self, list: Vec<Admitted>) {
         self.inner.admitted.send_replace(list);
+    }
+
+    /// The cluster has reached this level: whoever does not speak it is no longer spoken with
+    /// (SW6). Never falls.
+    pub fn require(&self, level: u16) {
+        self.inner.roster.require(level);
+    }
+
+    /// The version of the wire that a member is spoken to in; none when it is not up.
+    pub fn speaks(&self, to: u64) -> Option<u16> {
+        self.inner.roster.news.links.borrow().get(&to).map(|link| link.wire)
+    }
+
+    /// Members that speak no version this node does, as they last said, and who is behind (SW6).
+    pub fn gaps(&self) -> BTreeMap<u64, Gap> {
+        self.inner.roster.news.gaps.lock().clone()
     }
 
     /// Hands a frame over for a member. Never waits.

@@ -52,7 +52,8 @@ impl Witness {
         let (control, peers) = (member.control.clone(), member.peers.clone());
         let door = member.door(&config);
         let rules = membership::rules(&config);
-        let sight = Sight::new(control, peers, member.links.clone(), own, (door, rules));
+        let more = (door, rules, member.swarm.clone());
+        let sight = Sight::new(control, peers, member.links.clone(), own, more);
         let orders: Handler = Arc::new(move |order| {
             let sight = sight.clone();
             Box::pin(async move {

@@ -9,6 +9,7 @@ use protocol::{
     cluster::{Candidate, Change, Labels, Map, Member, NodeKey, Purpose},
     id::NodeId,
     key::SHARDS,
+    version::{Gap, PEER_WIRE, Spoken},
 };
 use std::{io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
@@ -305,7 +306,7 @@ pub fn candidate(
         },
         purpose: me.purpose,
         release: env!("CARGO_PKG_VERSION").into(),
-        wire: protocol::version::PEER_WIRE,
+        wire: PEER_WIRE,
     }
 }
 
@@ -359,6 +360,7 @@ async fn admit(swarm: Swarm, control: Control) {
         let map = maps.borrow_and_update().clone();
         if map.cluster.is_some() {
             let others = map.members.values().filter(|it| it.key.number != control.number());
+            swarm.require(map.level);
             swarm.admit(others.map(member).collect());
         }
         if maps.changed().await.is_err() {
@@ -470,6 +472,13 @@ fn receive(control: Control, cluster: NodeId, data: std::path::PathBuf) -> Answe
     })
 }
 
+/// Whether a newcomer that speaks up to this version could be spoken with. It does not say the
+/// oldest it speaks: any release speaks the one before.
+fn fits(level: u16, wire: u16) -> Result<u16, Gap> {
+    let theirs = Spoken { oldest: wire.saturating_sub(1), newest: wire };
+    Spoken::OURS.from_level(level).with(theirs)
+}
+
 async fn admit_newcomer(
     control: &Control,
     cluster: NodeId,
@@ -486,6 +495,8 @@ async fn admit_newcomer(
         // The answer to the first try was lost. What it was admitted as counts, not what it says.
         Some(member) => member, // E2
         None => {
+            let fits = fits(control.map().level, asked.candidate.wire);
+            fits.map_err(|gap| format!("the newcomer cannot be let in: {gap}"))?;
             let (digest, candidate) = (asked.digest(), asked.candidate.clone());
             let change = Change::Admit { digest, now: now(), candidate };
             let made = control.change(change).await.map_err(|no| no.to_string())?;
@@ -498,4 +509,18 @@ async fn admit_newcomer(
     };
     let neighbours = join::neighbours(&control.map());
     Ok(codec::encode(&join::Welcome { cluster, number, neighbours, house }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vr5_a_newcomer_is_one_release_away_at_most() {
+        assert_eq!(fits(1, 1), Ok(1));
+        assert_eq!(fits(PEER_WIRE, PEER_WIRE + 1), Ok(PEER_WIRE));
+        assert!(matches!(fits(PEER_WIRE, PEER_WIRE - 1), Err(Gap::Old { .. })));
+        assert!(matches!(fits(1, PEER_WIRE + 2), Err(Gap::New { .. })));
+        assert!(matches!(fits(1, 0), Err(Gap::Old { .. })));
+    }
 }

@@ -37,7 +37,7 @@ use crate::{
     },
     peers::{Answered, Peers},
     secrets::chance,
-    swarm::Links,
+    swarm::{Links, Swarm},
 };
 
 /// How long another node may take to say how it is.
@@ -75,6 +75,7 @@ pub struct Sight {
     /// Who newcomers are told to knock at, and where; none when this node has no join door.
     pub door: Option<Door>,
     rules: placement::Rules,
+    swarm: Option<Swarm>,
     gathered: Mutex<Option<(Instant, Arc<Overview>)>>,
     chronicle: Mutex<Chronicle>,
 }
@@ -86,10 +87,10 @@ impl Sight {
         peers: Arc<Peers>,
         links: watch::Receiver<Links>,
         own: Own,
-        (door, rules): (Option<Door>, placement::Rules),
+        (door, rules, swarm): (Option<Door>, placement::Rules, Option<Swarm>),
     ) -> Arc<Self> {
         let (gathered, chronicle) = Default::default();
-        Arc::new(Self { control, peers, links, own, door, rules, gathered, chronicle })
+        Arc::new(Self { control, peers, links, own, door, rules, swarm, gathered, chronicle })
     }
 
     /// Notes what happens, also while no operator looks; ends with the control plane.
@@ -147,6 +148,7 @@ impl Sight {
             up,
             statuses,
             contents,
+            gaps: self.swarm.as_ref().map(Swarm::gaps).unwrap_or_default(),
             happenings: self.chronicle.lock().latest(),
         };
         (map, seen)
@@ -429,6 +431,9 @@ fn words(why: protocol::cluster::ChangeRefusal) -> &'static str {
         No::Setting => {
             "name countries as two capital letters each, separated by commas, and among them one in \
              which a node with data stands that is not drained"
+        }
+        No::TooOld => {
+            "its release is too old for this cluster by now: install the release of the other nodes"
         }
     }
 }

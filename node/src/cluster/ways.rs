@@ -46,6 +46,10 @@ impl Carrier for Wire {
     fn carry(&self, to: u64, class: Class, frame: Bytes) -> bool {
         self.0.get().is_some_and(|swarm| swarm.send(to, class, frame).is_ok())
     }
+
+    fn speaks(&self, to: u64) -> Option<u16> {
+        self.0.get()?.speaks(to)
+    }
 }
 
 /// Which stream a request travels on, and how long its answer is waited for.
@@ -144,7 +148,7 @@ impl Road for ActorWay {
     }
 
     fn level(&self) -> u16 {
-        self.maps.borrow().members.values().map(|it| it.wire).min().unwrap_or_default()
+        self.maps.borrow().level
     }
 
     fn ask(&self, node: u64, request: PeerRequest) -> Later<Answered> {

@@ -2,11 +2,14 @@
 
 use protocol::{
     cluster::{Forced, Purpose},
-    operator::{NodeSight, Overview, ShardState, Verdict, WhatIf},
+    operator::{Behind, NodeSight, Overview, ShardState, Verdict, WhatIf},
 };
 use std::fmt::Write as _;
 
 use crate::clock::now;
+
+/// Names in one sentence, at most.
+const NAMES: usize = 5;
 
 /// Everything `konsil cluster status` says. `words` is what the control plane adds: why the loss
 /// of a machine would not be survived, why a node is given nothing, which one is empty.
@@ -17,18 +20,19 @@ pub(super) fn overview(seen: &Overview, words: &[String]) -> String {
     }
     let _ = writeln!(
         text,
-        "\n{:>3}  {:<16} {:<10} {:<2} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  is",
-        "no", "name", "site", "in", "up", "serves", "twins", "sockets", "calls", "lag"
+        "\n{:>3}  {:<16} {:<10} {:<2} {:<8} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  is",
+        "no", "name", "site", "in", "release", "up", "serves", "twins", "sockets", "calls", "lag"
     );
     for node in &seen.nodes {
         let it = &node.figures;
         let _ = writeln!(
             text,
-            "{:>3}  {:<16} {:<10} {:<2} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  {}",
+            "{:>3}  {:<16} {:<10} {:<2} {:<8} {:<6} {:>7} {:>6} {:>8} {:>6} {:>6}  {}",
             it.number,
             node.name,
             node.site,
             node.country,
+            node.release,
             if it.up { "yes" } else { "NO" },
             it.primaries,
             it.twins,
@@ -41,7 +45,7 @@ pub(super) fn overview(seen: &Overview, words: &[String]) -> String {
     let count = |state| seen.shards.iter().filter(|it| it.state == state).count();
     let _ = writeln!(
         text,
-        "\n{} shards: {} whole, {} moving, {} being copied, {} alone, {} stalled. Map {}.",
+        "\n{} shards: {} whole, {} moving, {} being copied, {} alone, {} stalled. Map {}, level {}.",
         seen.shards.len(),
         count(ShardState::Whole),
         count(ShardState::Moving),
@@ -49,6 +53,7 @@ pub(super) fn overview(seen: &Overview, words: &[String]) -> String {
         count(ShardState::Solo),
         count(ShardState::Stalled),
         seen.map,
+        seen.level,
     );
     if !seen.countries.is_empty() {
         let _ = writeln!(text, "Data may lie in {} only.", seen.countries.join(", "));
@@ -147,5 +152,42 @@ fn sentence(verdict: &Verdict) -> String {
         Verdict::Empty { name } => {
             format!("{name} is empty: it can be stopped and removed, nothing it has is needed.")
         }
+        Verdict::Mixed { newest, behind } => {
+            let name = |it: &Behind| format!("{} ({})", it.name, it.release);
+            let mut names: Vec<_> = behind.iter().take(NAMES).map(name).collect();
+            if let Some(more) = behind.len().checked_sub(NAMES).filter(|it| *it > 0) {
+                names.push(format!("{more} more"));
+            }
+            format!(
+                "Two releases side by side: {newest}, and still to be upgraded {}. Until the last \
+                 one is, every node can go back to what it ran.",
+                names.join(", ")
+            )
+        }
+        Verdict::TooOld { name, speaks, needs } => format!(
+            "{name} runs a release that is too old: it speaks version {speaks}, and {needs} is \
+             needed by now. Install the release of the other nodes on it."
+        ),
+        Verdict::TooNew { name, speaks, knows } => format!(
+            "{name} runs a release that is too new for this node: it speaks version {speaks} and \
+             later, and this node knows up to {knows}. Upgrade this node first."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mixed_releases_are_told_in_a_sentence_of_some_length() {
+        let behind = |count: u64| {
+            let one = |it| Behind { name: format!("node-{it}"), release: "0.1.0".into() };
+            Verdict::Mixed { newest: "0.2.0".into(), behind: (1..=count).map(one).collect() }
+        };
+        let one = sentence(&behind(1));
+        assert!(one.contains("0.2.0, and still to be upgraded node-1 (0.1.0). Until"), "{one}");
+        let many = sentence(&behind(9));
+        assert!(many.contains("node-5 (0.1.0), 4 more.") && !many.contains("node-6"), "{many}");
     }
 }

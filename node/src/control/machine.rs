@@ -4,6 +4,10 @@
 //! - **K1** Maps are published in the order in which their changes were applied.
 //! - **K2** The snapshot file is whole or is the one before: written aside, synced, renamed.
 //! - **K3** A snapshot is never replaced by an older one.
+//! - **K4** A map of a new level is published after a snapshot of it is on the disk: nobody acts on
+//!   the level before the release before is told that this folder is not its own any more.
+//! - **K5** A map is neither opened, applied nor taken in when its level is above what this release
+//!   knows, or below what it reads.
 
 use std::{io::Cursor, sync::Arc};
 
@@ -11,7 +15,10 @@ use openraft::{
     EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot, storage::RaftStateMachine,
 };
 use parking_lot::Mutex;
-use protocol::cluster::Map;
+use protocol::{
+    cluster::Map,
+    version::{PEER_WIRE, PEER_WIRE_OLDEST},
+};
 use storage::{StorageFault, control, disk::Disk};
 use tokio::sync::watch;
 
@@ -20,6 +27,9 @@ use super::types::{Answered, Entry, Fault, LogId, Membership, Meta, Part, Plane,
 mod file;
 #[cfg(test)]
 mod tests;
+
+/// The level of the first release, which there is no way back from.
+const FIRST: u16 = 1;
 
 /// Bytes of a map that are believed.
 pub const MAP_BYTES: usize = 64 * 1024 * 1024;
@@ -50,18 +60,20 @@ impl Machine {
     /// # Errors
     /// A damaged snapshot, or what the disk says.
     pub fn open(disk: Arc<dyn Disk>) -> Result<Self, StorageFault> {
-        let kept = file::read(&*disk)?;
-        let state = match &kept {
-            None => State {
-                applied: None,
-                membership: Membership::default(),
-                map: Arc::new(Map::default()),
-            },
-            Some((meta, bytes)) => State {
-                applied: meta.last_log_id,
-                membership: meta.last_membership.clone(),
-                map: Arc::new(read_map(bytes)?),
-            },
+        let (state, kept) = match file::read(&*disk)? {
+            None => {
+                let (membership, map) = (Membership::default(), Arc::new(Map::default()));
+                (State { applied: None, membership, map }, None)
+            }
+            Some((version, (meta, bytes))) => {
+                let map = Arc::new(read_map(&bytes)?);
+                if version < file::version_of(map.level) {
+                    file::write(&*disk, file::version_of(map.level), &meta, &map.to_bytes())?; // K4
+                }
+                let (applied, membership) = (meta.last_log_id, meta.last_membership.clone());
+                let kept = (meta, Arc::new(map.to_bytes()));
+                (State { applied, membership, map }, Some(kept))
+            }
         };
         let maps = watch::Sender::new(Arc::clone(&state.map));
         let (state, kept) = (Arc::new(Mutex::new(state)), Arc::new(Mutex::new(kept)));
@@ -79,21 +91,26 @@ impl Machine {
     }
 
     /// Keeps a snapshot unless a newer one is there (K3); answers what is there now.
-    pub(super) fn keep(&self, meta: Meta, bytes: Vec<u8>) -> Result<Kept, StorageFault> {
+    pub(super) fn keep(&self, meta: Meta, map: &Map) -> Result<Kept, StorageFault> {
         let mut kept = self.kept.lock();
         if let Some(newer) = kept.as_ref().filter(|(it, _)| it.last_log_id > meta.last_log_id) {
             return Ok(newer.clone());
         }
-        file::write(&*self.disk, &meta, &bytes)?;
+        let bytes = map.to_bytes();
+        file::write(&*self.disk, file::version_of(map.level), &meta, &bytes)?;
         let now = (meta, Arc::new(bytes));
         *kept = Some(now.clone());
         Ok(now)
     }
 
-    pub(super) fn apply_all(&self, entries: impl IntoIterator<Item = Entry>) -> Vec<Answered> {
+    /// Applies entries; true when the level rose, and then the new map is not yet published.
+    pub(super) fn apply_all(
+        &self,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Result<(Vec<Answered>, bool), StorageFault> {
         let mut state = self.state.lock();
         let mut map: Option<Map> = None;
-        let mut answers = Vec::new();
+        let (mut answers, level) = (Vec::new(), state.map.level);
         for entry in entries {
             let at = entry.log_id;
             assert!(state.applied.is_none_or(|applied| applied.index < at.index), "K1");
@@ -114,10 +131,21 @@ impl Machine {
             if cfg!(debug_assertions) {
                 control::check(&map);
             }
+            readable(&map)?; // K5
             state.map = Arc::new(map);
+            if state.map.level > level.max(FIRST) {
+                return Ok((answers, true)); // K4
+            }
             self.publish(&state);
         }
-        answers
+        Ok((answers, false))
+    }
+
+    /// Writes down the level that was reached, then lets everybody know (K4).
+    fn rise(&self) -> Result<(), StorageFault> {
+        self.build()?;
+        self.publish(&self.state.lock());
+        Ok(())
     }
 
     /// Called with the state held, so that nobody publishes in between (K1).
@@ -134,13 +162,13 @@ impl Machine {
         let State { applied, membership, map } = self.state.lock().clone();
         let snapshot_id = applied.map_or_else(|| "empty".into(), |at| at.to_string());
         let meta = Meta { last_log_id: applied, last_membership: membership, snapshot_id };
-        self.keep(meta, map.to_bytes())
+        self.keep(meta, &map)
     }
 
-    fn install(&self, meta: &Meta, bytes: Vec<u8>) -> Result<(), StorageFault> {
-        let map = Arc::new(read_map(&bytes)?);
+    fn install(&self, meta: &Meta, bytes: &[u8]) -> Result<(), StorageFault> {
+        let map = Arc::new(read_map(bytes)?);
         control::check(&map);
-        self.keep(meta.clone(), bytes)?;
+        self.keep(meta.clone(), &map)?;
         let mut state = self.state.lock();
         *state = State { applied: meta.last_log_id, membership: meta.last_membership.clone(), map };
         self.publish(&state);
@@ -149,7 +177,21 @@ impl Machine {
 }
 
 fn read_map(bytes: &[u8]) -> Result<Map, StorageFault> {
-    Map::from_bytes::<MAP_BYTES>(bytes).map_err(|why| file::damaged(&why.to_string()))
+    let map = Map::from_bytes::<MAP_BYTES>(bytes);
+    let map = map.map_err(|why| file::damaged(&why.to_string()))?;
+    readable(&map).map(|()| map)
+}
+
+/// Whether this release may act on a map (K5).
+fn readable(map: &Map) -> Result<(), StorageFault> {
+    let found = u32::from(map.level);
+    if map.level > PEER_WIRE {
+        return Err(StorageFault::NewerData { found, known: PEER_WIRE.into() });
+    }
+    if map.cluster.is_some() && map.level < PEER_WIRE_OLDEST {
+        return Err(StorageFault::OlderData { found, oldest: PEER_WIRE_OLDEST.into() });
+    }
+    Ok(())
 }
 
 fn shown((meta, bytes): Kept) -> Snapshot<Plane> {
@@ -184,7 +226,12 @@ impl RaftStateMachine<Plane> for Machine {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        Ok(self.apply_all(entries))
+        let (answers, rose) = self.apply_all(entries).map_err(|why| fault(Part::Snapshot, &why))?;
+        if rose {
+            let machine = self.clone();
+            aside(move || machine.rise()).await?;
+        }
+        Ok(answers)
     }
 
     async fn get_snapshot_builder(&mut self) -> Self {
@@ -201,7 +248,7 @@ impl RaftStateMachine<Plane> for Machine {
         snapshot: Box<Cursor<Vec<u8>>>,
     ) -> Result<(), Fault> {
         let (machine, meta) = (self.clone(), meta.clone());
-        aside(move || machine.install(&meta, snapshot.into_inner())).await
+        aside(move || machine.install(&meta, snapshot.get_ref())).await
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<Plane>>, Fault> {

@@ -93,7 +93,7 @@ pub async fn recover(
     let terms = entries.iter().map(|it| it.log_id.leader_id.term);
     let term = terms.chain(machine.applied().map(|at| at.leader_id.term)).max().unwrap_or(0);
     let term = term.max(log.vote().map_or(0, |vote| vote.leader_id().term)) + 1; // RC2
-    machine.apply_all(entries);
+    machine.apply_all(entries)?;
     drop(log);
     let before = machine.maps().borrow().clone();
     let last = machine.applied().filter(|_| before.cluster.is_some());

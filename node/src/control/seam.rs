@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use protocol::cluster::{Change, ChangeRefusal, Map};
+use protocol::{
+    cluster::{Change, ChangeRefusal, Map},
+    version,
+};
 use storage::StorageFault;
 use tokio::sync::watch;
 
@@ -79,6 +82,21 @@ pub enum ControlFault {
          member and let it join anew with an empty folder"
     )]
     Storage(#[from] StorageFault),
+    /// Its folder is of another release's time (K5 of the machine).
+    #[error(
+        "this data folder is of level {found}, and this release knows levels {oldest} to {known}. \
+         {help}"
+    )]
+    Level {
+        /// The level of the folder.
+        found: u32,
+        /// The lowest this release reads.
+        oldest: u16,
+        /// The highest it knows.
+        known: u16,
+        /// What to do.
+        help: &'static str,
+    },
     /// The timeouts make no sense together.
     #[error("timeouts of the control plane: {0}; give the shortest to heartbeats")]
     Timeouts(String),
@@ -94,6 +112,30 @@ pub enum ControlFault {
     /// A message is not one.
     #[error("a message of the control plane is not one: {0}")]
     Garbled(String),
+}
+
+impl ControlFault {
+    /// What a folder of the control plane that is not opened means.
+    pub(super) fn opening(fault: StorageFault) -> Self {
+        let level = |found, help| Self::Level {
+            found,
+            oldest: version::PEER_WIRE_OLDEST,
+            known: version::PEER_WIRE,
+            help,
+        };
+        match fault {
+            StorageFault::NewerData { found, .. } => level(
+                found,
+                "Install the release that the other nodes run: once every node runs a release, \
+                 there is no way back to the one before but a backup",
+            ),
+            StorageFault::OlderData { found, .. } => level(
+                found,
+                "Install the release between the two first, on every node, and then this one",
+            ),
+            other => Self::Storage(other),
+        }
+    }
 }
 
 /// Everything that can be chosen.

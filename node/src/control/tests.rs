@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 
+mod bytes;
 mod crash;
 mod group;
 mod recover;

@@ -1,21 +1,26 @@
 //! Bytes on a stream: frames with their length in front, and the hello that opens it.
 //!
 //! A frame is a length (u32, little endian) and so many bytes. The first frame of a stream is the
-//! sender's hello; the other side answers with the same words once, which says that the stream
-//! arrived, and nothing ever after.
+//! sender's hello; the other side answers with its own once, which says that the stream arrived,
+//! and nothing ever after.
+//!
+//! ```text
+//! hello  "konsil" | newest version 2 | boot 8 | count 8 | since version 2: oldest version 2
+//! ```
+//!
+//! Version 1 passes over what follows its own words, as every later one does. Who cannot speak with
+//! the other answers all the same, for no line, so that both see why (VR1).
 
 use bytes::{Bytes, BytesMut};
 use libp2p::futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use protocol::peer::PEER_FRAME_BYTES;
+use protocol::{peer::PEER_FRAME_BYTES, version::Spoken};
 use std::io;
 
-/// What nodes speak to each other. Each number says what changed.
-///
-/// - 1: the first: control, twin, actor, bulk.
-pub(super) const WIRE: u16 = 1;
-
 const MAGIC: [u8; 6] = *b"konsil";
+/// What every hello holds: the whole of version 1's.
 const HELLO_BYTES: usize = MAGIC.len() + 2 + 8 + 8;
+/// The first version whose hello says the oldest.
+const SAYS_OLDEST: u16 = 2;
 /// A later release may say more; what follows is passed over.
 const HELLO_MAX: usize = 256;
 /// Memory is taken in steps: an announced length alone costs nothing.
@@ -31,10 +36,22 @@ pub(super) struct LineId {
 }
 
 impl LineId {
+    /// No line: the answer to a hello that is not taken.
+    pub(super) const NONE: Self = Self { boot: 0, count: 0 };
+
     /// Whether a line of the same start came later than this one.
     pub(super) fn outdated(self, by: Self) -> bool {
         self.boot == by.boot && self.count <= by.count
     }
+}
+
+/// What a stream begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hello {
+    /// Which line it belongs to.
+    pub(super) line: LineId,
+    /// What its sender speaks.
+    pub(super) spoken: Spoken,
 }
 
 /// Why nothing more is read from a stream.
@@ -44,7 +61,7 @@ pub(super) enum Cut {
     Over,
     /// A frame beyond the bound.
     TooLong,
-    /// The first frame is no hello, or of a release that is not understood.
+    /// The first frame is no hello.
     NoHello,
 }
 
@@ -95,30 +112,37 @@ pub(super) async fn write<S: AsyncWrite + Unpin>(
 }
 
 /// Says hello, or answers one.
-pub(super) async fn greet<S: AsyncWrite + Unpin>(to: &mut S, line: LineId) -> io::Result<()> {
-    let mut hello = Vec::with_capacity(HELLO_BYTES);
-    hello.extend(MAGIC);
-    hello.extend(WIRE.to_le_bytes());
-    hello.extend(line.boot.to_le_bytes());
-    hello.extend(line.count.to_le_bytes());
-    write(to, &[hello.into()], &mut Vec::new()).await
+pub(super) async fn greet<S: AsyncWrite + Unpin>(to: &mut S, hello: Hello) -> io::Result<()> {
+    let Hello { line, spoken } = hello;
+    let mut bytes = Vec::with_capacity(HELLO_BYTES + 2);
+    bytes.extend(MAGIC);
+    bytes.extend(spoken.newest.to_le_bytes());
+    bytes.extend(line.boot.to_le_bytes());
+    bytes.extend(line.count.to_le_bytes());
+    if spoken.newest >= SAYS_OLDEST {
+        bytes.extend(spoken.oldest.to_le_bytes());
+    }
+    write(to, &[bytes.into()], &mut Vec::new()).await
 }
 
 /// Reads a hello, or the answer to one.
-pub(super) async fn greeted<S: AsyncRead + Unpin>(from: &mut S) -> Result<LineId, Cut> {
+pub(super) async fn greeted<S: AsyncRead + Unpin>(from: &mut S) -> Result<Hello, Cut> {
     let hello = match read(from, HELLO_MAX).await {
         Err(Cut::TooLong) => return Err(Cut::NoHello),
         other => other?,
     };
     let (magic, rest) = hello.split_at_checked(MAGIC.len()).ok_or(Cut::NoHello)?;
-    let (wire, rest) = rest.split_first_chunk().ok_or(Cut::NoHello)?;
+    let (newest, rest) = rest.split_first_chunk().ok_or(Cut::NoHello)?;
     let (boot, rest) = rest.split_first_chunk().ok_or(Cut::NoHello)?;
-    let (count, _) = rest.split_first_chunk().ok_or(Cut::NoHello)?;
-    // A newer release may say a higher number: it knows how to speak to this one.
-    if magic != MAGIC || u16::from_le_bytes(*wire) == 0 {
+    let (count, rest) = rest.split_first_chunk().ok_or(Cut::NoHello)?;
+    let newest = u16::from_le_bytes(*newest);
+    if magic != MAGIC || newest == 0 {
         return Err(Cut::NoHello);
     }
-    Ok(LineId { boot: u64::from_le_bytes(*boot), count: u64::from_le_bytes(*count) })
+    // Version 1 says no oldest: there was none before it.
+    let oldest = rest.split_first_chunk().map_or(newest, |(it, _)| u16::from_le_bytes(*it));
+    let line = LineId { boot: u64::from_le_bytes(*boot), count: u64::from_le_bytes(*count) };
+    Ok(Hello { line, spoken: Spoken { oldest, newest } })
 }
 
 #[cfg(test)]
@@ -152,29 +176,54 @@ mod tests {
         assert!(matches!(read_back(&8_u32.to_le_bytes(), 8), Err(Cut::Over)));
     }
 
+    fn written(hello: Hello) -> Vec<u8> {
+        let mut wire = Vec::new();
+        block_on(greet(&mut wire, hello)).expect("memory takes all");
+        wire
+    }
+
+    fn heard(bytes: &[u8]) -> Result<Hello, Cut> {
+        block_on(greeted(&mut Cursor::new(bytes)))
+    }
+
+    const LINE: LineId = LineId { boot: 7, count: 3 };
+    /// What the first release says of that line.
+    const FIRST: &[u8] = b"\x18\0\0\0konsil\x01\0\x07\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0";
+
     #[test]
     fn a_hello_is_understood_and_anything_else_is_not() {
-        let line = LineId { boot: 7, count: 3 };
-        let mut wire = Vec::new();
-        block_on(greet(&mut wire, line)).expect("memory takes all");
-        assert_eq!(block_on(greeted(&mut Cursor::new(&wire))).expect("a hello"), line);
+        let hello = Hello { line: LINE, spoken: Spoken { oldest: 2, newest: 5 } };
+        let wire = written(hello);
+        assert_eq!(heard(&wire).expect("a hello"), hello);
         let mut longer = wire.clone();
         longer[0] += 1;
         longer.push(0xff);
-        assert_eq!(block_on(greeted(&mut Cursor::new(&longer))).expect("a later release"), line);
+        assert_eq!(heard(&longer).expect("a later release"), hello);
         for at in 4..4 + MAGIC.len() {
             let mut wrong = wire.clone();
             wrong[at] ^= 1;
-            assert!(matches!(block_on(greeted(&mut Cursor::new(&wrong))), Err(Cut::NoHello)));
+            assert!(matches!(heard(&wrong), Err(Cut::NoHello)));
         }
         let mut huge = wire.clone();
         huge[..4].copy_from_slice(&(HELLO_MAX as u32 + 1).to_le_bytes());
-        assert!(matches!(block_on(greeted(&mut Cursor::new(&huge))), Err(Cut::NoHello)));
+        assert!(matches!(heard(&huge), Err(Cut::NoHello)));
         for short in 0..HELLO_BYTES {
             let mut cut = (short as u32).to_le_bytes().to_vec();
             cut.extend_from_slice(&wire[4..4 + short]);
-            assert!(matches!(block_on(greeted(&mut Cursor::new(&cut))), Err(Cut::NoHello)));
+            assert!(matches!(heard(&cut), Err(Cut::NoHello)));
         }
+    }
+
+    #[test]
+    fn vr2_the_first_releases_hello_is_understood_and_is_how_every_hello_begins() {
+        let spoken = Spoken { oldest: 1, newest: 1 };
+        let first = Hello { line: LINE, spoken };
+        assert_eq!(heard(FIRST).expect("the first release"), first);
+        assert_eq!(written(first), FIRST, "who speaks nothing newer says nothing more");
+        let ours = written(Hello { line: LINE, spoken: Spoken::OURS });
+        let same = |range: std::ops::Range<usize>| ours[range.clone()] == FIRST[range];
+        assert!(same(4..10) && same(12..28), "only the version differs");
+        assert_eq!(ours.len(), FIRST.len() + 2, "and the first release passes over the oldest");
     }
 
     #[test]

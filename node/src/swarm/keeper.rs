@@ -4,13 +4,13 @@
 use super::{
     Order,
     figures::ClassFigures,
-    frames::{self, Cut, LineId},
+    frames::{self, Cut, Hello, LineId},
     member::{Member, Phase},
     roster::Roster,
 };
 use bytes::Bytes;
 use libp2p::{
-    PeerId, Stream, StreamProtocol,
+    Stream, StreamProtocol,
     futures::{AsyncReadExt, future::try_join_all},
 };
 use libp2p_stream::Control;
@@ -58,9 +58,9 @@ pub(super) async fn keep(
         let mut phase = member.phase();
         let falls = phase.borrow_and_update().falls;
         let began = Instant::now();
-        match timeout(OPENING, open(&control, member.peer, line)).await {
-            Ok(Ok(streams)) => {
-                carry(&roster, &member, line, streams, phase, falls).await;
+        match timeout(OPENING, open(&roster, &member, &control, line)).await {
+            Ok(Ok((streams, wire))) => {
+                carry(&roster, &member, (line, wire), streams, phase, falls).await;
                 strikes = if began.elapsed() >= PROVEN { 0 } else { strikes + 1 };
             }
             failed => {
@@ -77,29 +77,44 @@ pub(super) async fn keep(
     }
 }
 
-/// Opens the four streams, in the order of [`Class::ALL`].
-async fn open(control: &Control, peer: PeerId, line: LineId) -> io::Result<Vec<Stream>> {
-    try_join_all(Class::ALL.map(|class| {
+/// Opens the four streams, in the order of [`Class::ALL`], and agrees on a version.
+async fn open(
+    roster: &Roster,
+    member: &Member,
+    control: &Control,
+    line: LineId,
+) -> io::Result<(Vec<Stream>, u16)> {
+    let spoken = roster.spoken();
+    let opened = try_join_all(Class::ALL.map(|class| {
         let mut control = control.clone();
         async move {
-            let opened = control.open_stream(peer, protocol(class)).await;
+            let opened = control.open_stream(member.peer, protocol(class)).await;
             let mut stream = opened.map_err(io::Error::other)?;
-            frames::greet(&mut stream, line).await?;
-            match frames::greeted(&mut stream).await {
-                Ok(answer) if answer == line => Ok(stream),
-                Ok(_) | Err(Cut::NoHello | Cut::TooLong) => Err(io::ErrorKind::InvalidData.into()),
-                Err(Cut::Over) => Err(io::ErrorKind::UnexpectedEof.into()),
+            frames::greet(&mut stream, Hello { line, spoken }).await?;
+            let answer = match frames::greeted(&mut stream).await {
+                Ok(answer) => answer,
+                Err(Cut::NoHello | Cut::TooLong) => return Err(io::ErrorKind::InvalidData.into()),
+                Err(Cut::Over) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            };
+            match spoken.with(answer.spoken) {
+                Ok(wire) if answer.line == line => Ok((stream, wire)),
+                Ok(_) => Err(io::ErrorKind::InvalidData.into()),
+                Err(gap) => {
+                    member.misfits(gap);
+                    Err(io::Error::other(gap))
+                }
             }
         }
-    }))
-    .await
+    }));
+    let (streams, wires): (Vec<_>, Vec<_>) = opened.await?.into_iter().unzip();
+    Ok((streams, wires.into_iter().min().unwrap_or(spoken.oldest)))
 }
 
 /// Writes what waits until a stream breaks or the line becomes void.
 async fn carry(
     roster: &Arc<Roster>,
     member: &Arc<Member>,
-    line: LineId,
+    (line, wire): (LineId, u16),
     streams: Vec<Stream>,
     mut phase: watch::Receiver<Phase>,
     falls: u64,
@@ -112,7 +127,7 @@ async fn carry(
             let _ = write(&member, class, line, stream, figures).await;
         });
     }
-    member.own_ready(line);
+    member.own_ready(line, wire);
     tokio::select! {
         _ = writers.join_next() => {}
         _ = phase.wait_for(|phase| phase.falls != falls) => {}

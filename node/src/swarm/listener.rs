@@ -5,13 +5,13 @@
 
 use super::{
     figures::count,
-    frames::{self, Cut, LineId},
+    frames::{self, Cut, Hello, LineId},
     member::{Member, Misfit, Phase},
     roster::Roster,
 };
 use libp2p::{
     Stream,
-    futures::{StreamExt, io::BufReader},
+    futures::{AsyncWriteExt, StreamExt, io::BufReader},
 };
 use libp2p_stream::IncomingStreams;
 use protocol::peer::{Class, PEER_FRAME_BYTES};
@@ -50,7 +50,7 @@ pub(super) async fn listen(roster: Arc<Roster>, mut incoming: IncomingStreams, c
 
 async fn receive(roster: Arc<Roster>, member: Arc<Member>, stream: Stream, class: Class) {
     let mut reader = BufReader::with_capacity(READ_BYTES, stream);
-    let hello = timeout(HELLO, hello(&member, class, &mut reader)).await;
+    let hello = timeout(HELLO, hello(&roster, &member, class, &mut reader)).await;
     member.greeted();
     match hello {
         Ok(Ok(line)) => read(&roster, &member, class, line, reader).await,
@@ -60,14 +60,31 @@ async fn receive(roster: Arc<Roster>, member: Arc<Member>, stream: Stream, class
 }
 
 /// Reads the hello, takes the stream into its line and answers.
-async fn hello(member: &Member, class: Class, reader: &mut Reader) -> Result<LineId, Cut> {
-    let line = frames::greeted(reader).await?;
-    match member.arrive(line, class) {
+async fn hello(
+    roster: &Roster,
+    member: &Member,
+    class: Class,
+    reader: &mut Reader,
+) -> Result<LineId, Cut> {
+    let Hello { line, spoken } = frames::greeted(reader).await?;
+    let ours = roster.spoken();
+    let wire = match ours.with(spoken) {
+        Ok(wire) => wire,
+        Err(gap) => {
+            member.misfits(gap);
+            // So that the other side can say why, too (VR1).
+            let no = Hello { line: LineId::NONE, spoken: ours };
+            frames::greet(reader.get_mut(), no).await?;
+            reader.get_mut().close().await?;
+            return Err(Cut::Over);
+        }
+    };
+    match member.arrive(line, wire, class) {
         Ok(()) => {}
         Err(Misfit::Late) => return Err(Cut::Over),
         Err(Misfit::Twice) => return Err(Cut::NoHello),
     }
-    if frames::greet(reader.get_mut(), line).await.is_err() {
+    if frames::greet(reader.get_mut(), Hello { line, spoken: ours }).await.is_err() {
         member.broke(line);
         return Err(Cut::Over);
     }

@@ -2,7 +2,8 @@
 //!
 //! Each side opens a line for what it sends. A member is up while the own line is ready and all
 //! four streams of the other side's have arrived. When either breaks, both are void: the own one
-//! is opened anew, and only a later one of the other side counts (SW2).
+//! is opened anew, and only a later one of the other side counts (SW2). Each line has the version
+//! that its hellos agreed on; a member speaks the lower of the two.
 
 use super::{
     Event, Gauge, Link, Links, Unsent,
@@ -13,8 +14,9 @@ use super::{
 use bytes::Bytes;
 use libp2p::PeerId;
 use parking_lot::Mutex;
-use protocol::peer::Class;
+use protocol::{peer::Class, version::Gap};
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -33,12 +35,15 @@ pub(super) struct News {
     pub(super) links: watch::Sender<Links>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) figures: Arc<Figures>,
+    /// Members that speak nothing this node does, and why.
+    pub(super) gaps: Mutex<BTreeMap<u64, Gap>>,
 }
 
 impl News {
     pub(super) fn new() -> Self {
         let links = watch::Sender::new(Links::default());
-        Self { links, events: broadcast::Sender::new(EVENTS), figures: Arc::default() }
+        let events = broadcast::Sender::new(EVENTS);
+        Self { links, events, figures: Arc::default(), gaps: Mutex::default() }
     }
 
     /// Nobody may be listening.
@@ -83,8 +88,10 @@ pub(super) struct Member {
 
 #[derive(Default)]
 struct State {
-    /// The own line, once the other side has answered on each stream.
-    own: Option<LineId>,
+    /// The own line and its version, once the other side has answered on each stream.
+    own: Option<(LineId, u16)>,
+    /// The version of the other side's line.
+    theirs: u16,
     /// Which streams of the other side's line have arrived.
     arrived: [bool; 4],
     /// The last line of the other side that is over.
@@ -130,22 +137,22 @@ impl Member {
     }
 
     /// The own line stands: the other side has answered on each stream.
-    pub(super) fn own_ready(&self, line: LineId) {
+    pub(super) fn own_ready(&self, line: LineId, wire: u16) {
         let mut state = self.state.lock();
-        state.own = Some(line);
+        state.own = Some((line, wire));
         self.settle(&mut state);
     }
 
     /// The own line broke.
     pub(super) fn own_over(&self, line: LineId) {
         let mut state = self.state.lock();
-        if state.own == Some(line) {
+        if state.own.is_some_and(|(own, _)| own == line) {
             self.fall(&mut state);
         }
     }
 
     /// A stream of the other side said hello. A new line makes what was before void.
-    pub(super) fn arrive(&self, line: LineId, class: Class) -> Result<(), Misfit> {
+    pub(super) fn arrive(&self, line: LineId, wire: u16, class: Class) -> Result<(), Misfit> {
         let mut state = self.state.lock();
         let current = self.phase.borrow().line;
         let late = |than: Option<LineId>| than.is_some_and(|than| line.outdated(than));
@@ -162,6 +169,7 @@ impl Member {
         if std::mem::replace(&mut state.arrived[class as usize], true) {
             return Err(Misfit::Twice);
         }
+        state.theirs = wire;
         self.settle(&mut state);
         Ok(())
     }
@@ -184,23 +192,43 @@ impl Member {
         self.fall(&mut self.state.lock());
     }
 
+    /// Nothing before this version is spoken any more.
+    pub(super) fn require(&self, oldest: u16) {
+        let mut state = self.state.lock();
+        let behind = self.news.links.borrow().get(&self.number).is_some_and(|it| it.wire < oldest);
+        if behind {
+            self.fall(&mut state);
+        }
+    }
+
+    /// There is no version that both sides speak (VR1).
+    pub(super) fn misfits(&self, gap: Gap) {
+        let _state = self.state.lock(); // it does not come up meanwhile
+        if self.news.gaps.lock().insert(self.number, gap) != Some(gap) {
+            tracing::error!(member = self.number, "no connection to another node: {gap}");
+        }
+    }
+
     /// It is no member any longer.
     pub(super) fn dismiss(&self) {
         let mut state = self.state.lock();
         state.dismissed = true;
+        self.news.gaps.lock().remove(&self.number);
         self.fall(&mut state);
     }
 
     fn settle(&self, state: &mut State) {
-        let Some(own) = state.own else { return };
+        let Some((own, wire)) = state.own else { return };
         if state.arrived != [true; 4] || state.dismissed || self.phase.borrow().up {
             return;
         }
         assert!(self.phase.borrow().line.is_some(), "what arrived, arrived on a line");
         self.queues.iter().for_each(|queue| queue.open(own));
         self.phase.send_modify(|phase| phase.up = true);
-        let link = Link { since: Instant::now(), gauge: self.gauge.clone() };
+        let wire = wire.min(state.theirs); // VR1
+        let link = Link { since: Instant::now(), wire, gauge: self.gauge.clone() };
         count(&self.news.figures.ups);
+        self.news.gaps.lock().remove(&self.number);
         self.news.links.send_modify(|links| {
             Arc::make_mut(links).insert(self.number, link);
         });
@@ -252,7 +280,7 @@ mod tests {
 
     fn all_arrive(member: &Member, line: LineId) {
         for class in Class::ALL {
-            assert_eq!(member.arrive(line, class), Ok(()));
+            assert_eq!(member.arrive(line, 2, class), Ok(()));
         }
     }
 
@@ -265,7 +293,7 @@ mod tests {
         let (news, member) = member();
         let mut events = news.events.subscribe();
         assert_eq!(member.send(Class::Twin, Bytes::new()), Err(Unsent::Away));
-        member.own_ready(line(1, 1));
+        member.own_ready(line(1, 1), 2);
         all_arrive(&member, line(2, 1));
         assert!(is_up(&member) && news.links.borrow().contains_key(&7));
         assert_eq!(member.send(Class::Twin, Bytes::new()), Ok(()));
@@ -280,16 +308,16 @@ mod tests {
     #[test]
     fn sw2_after_a_fall_both_lines_begin_anew() {
         let (_, member) = member();
-        member.own_ready(line(1, 1));
+        member.own_ready(line(1, 1), 2);
         all_arrive(&member, line(2, 1));
         member.broke(line(2, 1));
         let falls = member.phase.borrow().falls;
         assert_eq!(falls, 1, "the own line is given up as well");
-        assert_eq!(member.arrive(line(2, 1), Class::Bulk), Err(Misfit::Late));
+        assert_eq!(member.arrive(line(2, 1), 2, Class::Bulk), Err(Misfit::Late));
         all_arrive(&member, line(2, 2));
         assert!(!is_up(&member), "the own line is not ready");
         member.own_over(line(1, 1));
-        member.own_ready(line(1, 2));
+        member.own_ready(line(1, 2), 2);
         assert!(is_up(&member));
     }
 
@@ -297,20 +325,20 @@ mod tests {
     fn sw2_a_new_line_of_the_other_side_makes_the_old_one_void() {
         let (news, member) = member();
         let mut events = news.events.subscribe();
-        member.own_ready(line(1, 1));
+        member.own_ready(line(1, 1), 2);
         all_arrive(&member, line(2, 5));
-        assert_eq!(member.arrive(line(2, 6), Class::Actor), Ok(()));
+        assert_eq!(member.arrive(line(2, 6), 2, Class::Actor), Ok(()));
         assert!(!is_up(&member));
-        assert_eq!(member.arrive(line(2, 5), Class::Twin), Err(Misfit::Late));
+        assert_eq!(member.arrive(line(2, 5), 2, Class::Twin), Err(Misfit::Late));
         member.broke(line(2, 5));
         assert_eq!(member.phase.borrow().line, Some(line(2, 6)));
-        member.own_ready(line(1, 2));
+        member.own_ready(line(1, 2), 2);
         for class in [Class::Control, Class::Twin, Class::Bulk] {
-            assert_eq!(member.arrive(line(2, 6), class), Ok(()));
+            assert_eq!(member.arrive(line(2, 6), 2, class), Ok(()));
         }
         assert!(is_up(&member));
         // A member that was started anew counts from the beginning.
-        assert_eq!(member.arrive(line(3, 1), Class::Actor), Ok(()));
+        assert_eq!(member.arrive(line(3, 1), 2, Class::Actor), Ok(()));
         assert!(!is_up(&member));
         let told: Vec<Event> = std::iter::from_fn(|| events.try_recv().ok()).collect();
         assert_eq!(told, [Event::Up(7), Event::Down(7), Event::Up(7), Event::Down(7)]);
@@ -319,20 +347,39 @@ mod tests {
     #[test]
     fn a_class_that_comes_twice_is_a_misfit() {
         let (_, member) = member();
-        assert_eq!(member.arrive(line(2, 1), Class::Actor), Ok(()));
-        assert_eq!(member.arrive(line(2, 1), Class::Actor), Err(Misfit::Twice));
+        assert_eq!(member.arrive(line(2, 1), 2, Class::Actor), Ok(()));
+        assert_eq!(member.arrive(line(2, 1), 2, Class::Actor), Err(Misfit::Twice));
     }
 
     #[test]
     fn sw1_who_is_dismissed_never_comes_up_again() {
         let (_, member) = member();
-        member.own_ready(line(1, 1));
+        member.own_ready(line(1, 1), 2);
         all_arrive(&member, line(2, 1));
         member.dismiss();
         assert!(!is_up(&member));
-        member.own_ready(line(1, 2));
-        assert_eq!(member.arrive(line(2, 2), Class::Actor), Err(Misfit::Late));
+        member.own_ready(line(1, 2), 2);
+        assert_eq!(member.arrive(line(2, 2), 2, Class::Actor), Err(Misfit::Late));
         assert!(!is_up(&member));
+    }
+
+    #[test]
+    fn vr1_a_member_speaks_the_lower_of_both_lines_and_falls_when_that_is_not_enough() {
+        let (news, member) = member();
+        let gap = Gap::Old { speaks: 1, needs: 2 };
+        member.misfits(gap);
+        assert_eq!(news.gaps.lock().get(&7), Some(&gap));
+        member.own_ready(line(1, 1), 3);
+        all_arrive(&member, line(2, 1));
+        assert_eq!(news.links.borrow()[&7].wire, 2, "VR1");
+        assert!(news.gaps.lock().is_empty(), "it speaks again");
+        member.require(2);
+        assert!(is_up(&member));
+        member.require(3);
+        assert!(!is_up(&member), "VR5");
+        member.misfits(gap);
+        member.dismiss();
+        assert!(news.gaps.lock().is_empty(), "nobody misses it");
     }
 
     #[test]

@@ -9,12 +9,12 @@ use crate::secrets::chance;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use libp2p::PeerId;
-use protocol::peer::Class;
+use protocol::{peer::Class, version::Spoken};
 use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Roster {
     members: ArcSwap<Members>,
     boot: u64,
     lines: AtomicU64,
+    speaks: Spoken,
+    level: AtomicU16,
 }
 
 #[derive(Default)]
@@ -34,13 +36,28 @@ struct Members {
 }
 
 impl Roster {
-    pub(super) fn new(heard: Heard) -> Self {
+    pub(super) fn new(heard: Heard, speaks: Spoken) -> Self {
         Self {
             news: Arc::new(News::new()),
             heard,
             members: ArcSwap::default(),
             boot: u64::from_le_bytes(chance()),
             lines: AtomicU64::new(0),
+            speaks,
+            level: AtomicU16::new(0),
+        }
+    }
+
+    /// What this node speaks at the moment.
+    pub(super) fn spoken(&self) -> Spoken {
+        self.speaks.from_level(self.level.load(Ordering::Relaxed))
+    }
+
+    /// From now on nothing before `level` is spoken; whoever speaks no better goes down (VR5).
+    pub(super) fn require(&self, level: u16) {
+        if self.level.fetch_max(level, Ordering::Relaxed) < level {
+            let oldest = self.spoken().oldest;
+            self.members.load().by_peer.values().for_each(|member| member.require(oldest));
         }
     }
 

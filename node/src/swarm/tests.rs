@@ -5,10 +5,11 @@ mod finding;
 mod flow;
 mod rogue;
 mod strangers;
+mod versions;
 
 use super::{Admitted, Event, Heard, Identity, Link, Options, Swarm, Unsent};
 use bytes::Bytes;
-use protocol::peer::Class;
+use protocol::{peer::Class, version::Spoken};
 use std::{
     sync::{Arc, atomic::AtomicU64, atomic::Ordering},
     time::Duration,

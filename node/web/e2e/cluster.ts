@@ -6,7 +6,7 @@ const SITES = ["Berlin-Mitte", "Frankfurt FRA1", "Köln"];
 const SHARDS = 256;
 
 /** Which cluster is shown. */
-export type Kind = "calm" | "broken" | "draining";
+export type Kind = "calm" | "broken" | "draining" | "upgrading";
 
 function shard(number: number, kind: Kind): ShardSight {
   const [primary, twin] = [(number % 3) + 1, ((number + 1 + (number % 2)) % 3) + 1];
@@ -25,7 +25,7 @@ function node(place: number, kind: Kind, tick: number, shards: ShardSight[]): No
   const wave = (most: number, fast: number) => Math.round(most * (1 + Math.sin((tick + place * 17) / fast) / 6));
   const gone = kind === "draining" && number === 2 ? Math.max(0, 1 - tick / 160) : 1;
   return {
-    name: NAMES[place]!, country: "DE", site: SITES[place]!, release: "0.9.2", purpose: "data",
+    name: NAMES[place]!, country: "DE", site: SITES[place]!, release: kind === "upgrading" && number < 3 ? "0.9.1" : "0.9.2", purpose: "data",
     here: number === 1, draining: kind === "draining" && number === 2, empty: gone === 0, leads: number === 1, votes: true,
     figures: {
       number, up,
@@ -59,7 +59,10 @@ function verdicts(kind: Kind, nodes: NodeSight[], shards: ShardSight[]): Verdict
   }
   const { calls, primaries, twins } = nodes[1]!.figures;
   const draining: Verdict[] = [{ kind: "draining", name: NAMES[1]!, calls, shards: primaries + twins }];
-  return [{ kind: "safe", nodes: 3 }, ...(kind === "draining" ? draining : [])];
+  const behind = nodes.slice(0, 2).map(({ name, release }) => ({ name, release }));
+  const mixed: Verdict[] = [{ kind: "mixed", newest: "0.9.2", behind }];
+  const more = kind === "draining" ? draining : kind === "upgrading" ? mixed : [];
+  return [{ kind: "safe", nodes: 3 }, ...more];
 }
 
 function happenings(kind: Kind, now: number): Happening[] {
@@ -78,7 +81,7 @@ export function cluster(kind: Kind, tick: number, now = Date.now()): Overview {
   const shards = Array.from({ length: SHARDS }, (_, number) => shard(number, kind));
   const nodes = NAMES.map((_, place) => node(place, kind, tick, shards));
   return {
-    revision: kind === "draining" ? tick : 1, now, map: 812, countries: ["DE"], verdicts: verdicts(kind, nodes, shards), nodes, shards,
+    revision: kind === "draining" ? tick : 1, now, map: 812, level: 1, countries: ["DE"], verdicts: verdicts(kind, nodes, shards), nodes, shards,
     whatIf: nodes.map((one) => whatIf(one, shards, kind)), happenings: happenings(kind, now),
   };
 }

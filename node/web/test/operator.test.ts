@@ -137,6 +137,23 @@ describe("what is drawn", () => {
     broken.end();
   });
 
+  test("releases that run side by side are told with the names of who is behind", async () => {
+    const desk = await opened("upgrading");
+    const said = text(drawn(desk, Verdicts));
+    expect(said).toContain("die neueste ist 0.9.2. Noch zu aktualisieren: berlin-1 (0.9.1), frankfurt-1 (0.9.1).");
+    await speak("en");
+    expect(text(drawn(desk, Verdicts))).toContain("Until the last of them is, every node can go back.");
+    desk.end();
+  });
+
+  test("what only a newer node knows is said to be unknown, and nothing breaks", async () => {
+    const desk = await opened("calm");
+    const picture = { ...desk.picture!, verdicts: [{ kind: "ofTomorrow" }] } as unknown as Overview;
+    const html = render(Verdicts, { props: { desk, picture } }).body;
+    expect(text(html)).toContain("das diese Seite nicht kennt. Laden Sie die Seite neu.");
+    desk.end();
+  });
+
   test("every shard is a field and a row, and the picture is told in words", async () => {
     const desk = await opened("broken");
     const html = drawn(desk, Shards);

@@ -3,6 +3,9 @@
 //! ```text
 //! "KONSMAP\n" | version 2 | 0 2 | sum of the rest 4 | length of the meta 4 | meta | map
 //! ```
+//!
+//! The version is 1 below level 2, whatever release writes it, so that the release before can read
+//! it; and 2 from there on, so that the release before opens it no more (VR5).
 
 use std::sync::Arc;
 
@@ -18,17 +21,28 @@ use super::{Kept, Meta};
 const NAME: &str = "map";
 const ASIDE: &str = "map.new";
 const MAGIC: &[u8; 8] = b"KONSMAP\n";
-const VERSION: u16 = 1;
+/// The newest version; the first one's maps know no level.
+const VERSION: u16 = 2;
 const HEAD: usize = 20;
 
 /// Bytes of a snapshot's meta that are believed: a thousand members and more.
 const META_MAX: usize = 1024 * 1024;
 
-pub(super) fn write(disk: &dyn Disk, meta: &Meta, map: &[u8]) -> Result<(), StorageFault> {
+/// The version in which a map of this level is written (VR4).
+pub(super) const fn version_of(level: u16) -> u16 {
+    if level < VERSION { 1 } else { VERSION }
+}
+
+pub(super) fn write(
+    disk: &dyn Disk,
+    version: u16,
+    meta: &Meta,
+    map: &[u8],
+) -> Result<(), StorageFault> {
     let meta = codec::encode(meta);
     let mut bytes = Vec::with_capacity(HEAD + meta.len() + map.len());
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&version.to_le_bytes());
     bytes.extend_from_slice(&[0; 6]);
     bytes.extend_from_slice(&(meta.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&meta);
@@ -45,7 +59,8 @@ pub(super) fn write(disk: &dyn Disk, meta: &Meta, map: &[u8]) -> Result<(), Stor
     put().map_err(|error| StorageFault::disk("keep the map", &error))
 }
 
-pub(super) fn read(disk: &dyn Disk) -> Result<Option<Kept>, StorageFault> {
+/// The snapshot and the version it was written in.
+pub(super) fn read(disk: &dyn Disk) -> Result<Option<(u16, Kept)>, StorageFault> {
     let bytes = match disk.open(NAME).and_then(|file| read_from(&*file, 0)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StorageFault::disk("read the map", &error)),
@@ -66,7 +81,7 @@ pub(super) fn read(disk: &dyn Disk) -> Result<Option<Kept>, StorageFault> {
         .split_at_checked(number(16) as usize)
         .ok_or_else(|| damaged("it is too short"))?;
     let meta = codec::decode::<Meta, META_MAX>(meta).map_err(|why| damaged(&why.to_string()))?;
-    Ok(Some((meta, Arc::new(map.to_vec()))))
+    Ok(Some((version, (meta, Arc::new(map.to_vec())))))
 }
 
 /// The fault of a damaged snapshot.

@@ -5,6 +5,8 @@
 //! - **V2** "Any one node may die" is said only when no death of one node that is up would leave a
 //!   shard unserved or the rest unable to decide, and no content of a file is known to be missing.
 //! - **V3** The revision does not change with figures alone.
+//! - **V4** As long as members run different releases it is said who is behind; a node that does not
+//!   answer because of its release is said to be too old or too new.
 //! - **V5** A node is called empty only when it holds no shard and no content that it may have is
 //!   missing with another node, as far as all others said.
 
@@ -16,6 +18,7 @@ use protocol::{
     },
     peer::{ContentStatus, NodeStatus},
     time::Time,
+    version::Gap,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +39,8 @@ pub struct Seen {
     pub statuses: BTreeMap<u64, NodeStatus>,
     /// What nodes know of missing contents of files, as far as they said.
     pub contents: BTreeMap<u64, ContentStatus>,
+    /// Members that speak nothing this node does.
+    pub gaps: BTreeMap<u64, Gap>,
     /// The latest happenings, newest first.
     pub happenings: Vec<Happening>,
 }
@@ -60,6 +65,7 @@ pub fn overview(map: &Map, seen: &Seen) -> Overview {
         now: seen.now,
         map: map.index,
         countries: map.settings.countries.iter().cloned().collect(),
+        level: map.level,
         verdicts,
         nodes,
         shards,
@@ -234,7 +240,7 @@ fn verdicts(map: &Map, seen: &Seen, states: &[ShardState], what_if: &[WhatIf]) -
         said.push(Verdict::Leaderless {});
     }
     let down = |it: &&Member| !seen.up.contains(&it.key.number);
-    said.extend(map.members.values().filter(down).map(|it| Verdict::Down { name: name(it) }));
+    said.extend(map.members.values().filter(down).map(|it| missing(seen, it)));
     if data <= 1 {
         said.push(Verdict::Lone {});
     } else if solo > 0 {
@@ -271,10 +277,12 @@ fn verdicts(map: &Map, seen: &Seen, states: &[ShardState], what_if: &[WhatIf]) -
             false => Verdict::Draining { name: name(member), calls, shards: primaries + twins },
         });
     }
+    said.extend(releases::mixed(map));
     let dies_well = |it: &WhatIf| it.stalls.is_empty() && it.quorum && contents.is_whole();
     if stalled == 0 && data > 1 && what_if.iter().filter(is_up).all(dies_well) {
         let safe = Verdict::Safe { nodes: map.members.len() as u32 };
-        let calm = |it: &Verdict| matches!(it, Verdict::Draining { .. } | Verdict::Empty { .. });
+        use Verdict::{Draining, Empty, Mixed};
+        let calm = |it: &Verdict| matches!(it, Draining { .. } | Empty { .. } | Mixed { .. });
         let calm = said.iter().all(calm);
         said.insert(if calm { 0 } else { said.len() }, safe);
     }
@@ -289,6 +297,16 @@ fn contents(seen: &Seen) -> ContentStatus {
         unlooked: all.unlooked + one.unlooked,
         missing: all.missing + one.missing,
     })
+}
+
+/// A member that does not answer, and why, when that is known (V4).
+fn missing(seen: &Seen, member: &Member) -> Verdict {
+    let name = member.labels.name.clone();
+    match seen.gaps.get(&member.key.number) {
+        Some(&Gap::Old { speaks, needs }) => Verdict::TooOld { name, speaks, needs },
+        Some(&Gap::New { speaks, knows }) => Verdict::TooNew { name, speaks, knows },
+        None => Verdict::Down { name },
+    }
 }
 
 /// A number that changes with everything but figures (V3), and that a browser can hold.
@@ -308,5 +326,6 @@ fn revision(picture: &Overview) -> u64 {
     codec::to_json(&still).bytes().fold(0xcbf2_9ce4_8422_2325, fnv) >> 11
 }
 
+mod releases;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,10 @@
 //! A peer with a member's key that does what it likes.
 
-use super::super::{behaviour, frames, frames::LineId, keeper};
+use super::super::{
+    behaviour,
+    frames::{self, Hello, LineId},
+    keeper,
+};
 use super::*;
 use libp2p::{
     Multiaddr, PeerId, Stream,
@@ -9,6 +13,10 @@ use libp2p::{
 };
 use libp2p_stream::Control;
 use tokio::task::JoinSet;
+
+fn hello(line: LineId) -> Hello {
+    Hello { line, spoken: Spoken::OURS }
+}
 
 /// Connected to one node; answers its hellos and reads nothing after them.
 pub(super) struct Rogue {
@@ -33,8 +41,8 @@ impl Rogue {
             tasks.spawn(async move {
                 let mut held = Vec::new();
                 while let Some((_, mut stream)) = incoming.next().await {
-                    if let Ok(line) = frames::greeted(&mut stream).await {
-                        let _ = frames::greet(&mut stream, line).await;
+                    if let Ok(Hello { line, .. }) = frames::greeted(&mut stream).await {
+                        let _ = frames::greet(&mut stream, hello(line)).await;
                         held.push(stream);
                     }
                 }
@@ -71,8 +79,8 @@ impl Rogue {
         let mut streams = Vec::new();
         for class in Class::ALL {
             let mut stream = self.open(class).await?;
-            frames::greet(&mut stream, line).await.ok()?;
-            assert_eq!(frames::greeted(&mut stream).await.ok()?, line);
+            frames::greet(&mut stream, hello(line)).await.ok()?;
+            assert_eq!(frames::greeted(&mut stream).await.ok()?.line, line);
             streams.push(stream);
         }
         Some(streams)

@@ -1,5 +1,5 @@
 /** What the cluster says, as keys of sentences; and how much each sentence weighs. */
-import type { Occurrence, ShardState, Verdict } from "../protocol/operator";
+import type { Behind, Occurrence, ShardState, Verdict } from "../protocol/operator";
 
 export const VERDICTS: Record<Verdict["kind"], string> = {
   stalled: "verdict-stalled",
@@ -15,6 +15,9 @@ export const VERDICTS: Record<Verdict["kind"], string> = {
   unlooked: "verdict-unlooked",
   abroad: "verdict-abroad",
   empty: "verdict-empty",
+  mixed: "verdict-mixed",
+  tooOld: "verdict-too-old",
+  tooNew: "verdict-too-new",
 };
 
 /** How bad news is. */
@@ -34,7 +37,16 @@ export const WEIGHTS: Record<Verdict["kind"], Weight> = {
   unlooked: "calm",
   abroad: "warn",
   empty: "calm",
+  mixed: "calm",
+  tooOld: "bad",
+  tooNew: "bad",
 };
+
+/** The key of a verdict. A page that was open during an upgrade may hear of what only the next one knows. */
+export const verdictKey = (of: Verdict): string => VERDICTS[of.kind] ?? "verdict-unknown";
+
+/** How much it weighs. */
+export const weightOf = (of: Verdict): Weight => WEIGHTS[of.kind] ?? "calm";
 
 export const STATES: Record<ShardState, string> = {
   whole: "state-whole",
@@ -62,8 +74,18 @@ export const HAPPENINGS: Record<Occurrence["kind"], string> = {
 export const happenedKey = (what: Occurrence): string =>
   what.kind === "drain" && !what.on ? "happened-undrain" : HAPPENINGS[what.kind];
 
+/** Names in one sentence, at most. */
+const NAMES = 5;
+
+/** Nodes and what they run, as one piece of a sentence. */
+function listed(behind: readonly Behind[]): string {
+  const names = behind.slice(0, NAMES).map((one) => `${one.name} (${one.release})`);
+  return (behind.length > NAMES ? [...names, "…"] : names).join(", ");
+}
+
 /** What a sentence needs beside its key. */
 export function valuesOf(of: Verdict | Occurrence): Record<string, string | number> {
+  if (of.kind === "mixed") return { newest: of.newest, behind: listed(of.behind) };
   const plain = Object.entries(of).filter(([key, value]) => key !== "kind" && typeof value !== "boolean");
   return Object.fromEntries(plain) as Record<string, string | number>;
 }

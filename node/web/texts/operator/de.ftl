@@ -33,6 +33,10 @@ verdict-unlooked = { $shards ->
 }
 verdict-abroad = { $name } steht in { $country }, dort dürfen keine Daten liegen. Der Knoten wird geleert.
 verdict-empty = { $name } ist leer. Sie können ihn ausschalten und entfernen.
+verdict-mixed = Mehrere Versionen laufen nebeneinander, die neueste ist { $newest }. Noch zu aktualisieren: { $behind }. Bis der letzte davon so weit ist, kann jeder Knoten zurück.
+verdict-too-old = Auf { $name } läuft eine zu alte Version: Sie spricht { $speaks }, gebraucht wird { $needs }. Installieren Sie dort die Version der anderen Knoten.
+verdict-too-new = Auf { $name } läuft eine zu neue Version: Sie spricht erst ab { $speaks }, dieser Knoten bis { $knows }. Aktualisieren Sie zuerst diesen Knoten.
+verdict-unknown = Der Knoten meldet etwas, das diese Seite nicht kennt. Laden Sie die Seite neu.
 
 total-sockets = Browser
 total-calls = In Gesprächen

@@ -33,6 +33,10 @@ verdict-unlooked = { $shards ->
 }
 verdict-abroad = { $name } stands in { $country }, where no data may lie. It is being drained.
 verdict-empty = { $name } is empty. It can be switched off and removed.
+verdict-mixed = Releases run side by side, the newest is { $newest }. Still to be upgraded: { $behind }. Until the last of them is, every node can go back.
+verdict-too-old = { $name } runs a release that is too old: it speaks { $speaks }, and { $needs } is needed. Install the release of the other nodes there.
+verdict-too-new = { $name } runs a release that is too new: it speaks { $speaks } and later, this node up to { $knows }. Upgrade this node first.
+verdict-unknown = The node reports something this page does not know. Reload the page.
 
 total-sockets = Browsers
 total-calls = In calls

@@ -5,6 +5,7 @@ use protocol::{
     cluster::{Config, Epoch, Labels, NodeKey},
     id::NodeId,
     key::SHARDS,
+    operator::Behind,
     peer::ShardStatus,
 };
 
@@ -234,4 +235,39 @@ fn v3_figures_do_not_change_the_revision_and_everything_else_does() {
     assert!(before < 1 << 53, "a browser can hold it");
     seen.leader = Some(2);
     assert_ne!(overview(&map, &seen).revision, before);
+}
+
+#[test]
+fn v4_releases_that_run_side_by_side_are_told_and_so_is_who_cannot() {
+    let (mut map, mut seen) = cluster(3);
+    let mut runs = |number: u64, release: &str, wire| {
+        let member = map.members.get_mut(&number).expect("a member");
+        (member.release, member.wire) = (release.into(), wire);
+        map.level = map.level.max(map.least());
+        map.clone()
+    };
+    runs(1, "0.9.0", 1);
+    runs(2, "0.10.0", 1);
+    let one = runs(3, "0.9.0", 1);
+    let behind = |number| Behind { name: format!("node-{number}"), release: "0.9.0".into() };
+    let mixed = |behind| Verdict::Mixed { newest: "0.10.0".into(), behind };
+    let picture = overview(&one, &seen);
+    let safe = Verdict::Safe { nodes: 3 };
+    assert_eq!(picture.verdicts, [safe.clone(), mixed(vec![behind(1), behind(3)])], "V4");
+    assert_eq!(picture.level, 1);
+    // What a release speaks counts for more than its numbers.
+    let two = runs(1, "0.2.0", 2);
+    let newest = Verdict::Mixed {
+        newest: "0.2.0".into(),
+        behind: vec![Behind { name: "node-2".into(), release: "0.10.0".into() }, behind(3)],
+    };
+    assert_eq!(overview(&two, &seen).verdicts, [safe, newest]);
+    seen.up.remove(&3);
+    seen.gaps.insert(3, Gap::Old { speaks: 1, needs: 2 });
+    let said = overview(&one, &seen).verdicts;
+    assert!(said.contains(&Verdict::TooOld { name: "node-3".into(), speaks: 1, needs: 2 }), "V4");
+    seen.gaps.insert(3, Gap::New { speaks: 3, knows: 2 });
+    let said = overview(&one, &seen).verdicts;
+    assert!(said.contains(&Verdict::TooNew { name: "node-3".into(), speaks: 3, knows: 2 }), "V4");
+    assert!(!kinds(&overview(&one, &seen)).contains(&"Down".to_owned()), "once is enough");
 }
