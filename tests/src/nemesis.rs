@@ -15,6 +15,8 @@
 //! - [`disk`]: a small ext4 in a file for each node, that can be full, fail, or be another one.
 //! - [`process`]: a node's process; it dies with the one who started it.
 //! - [`machines`]: all three together, behind [`cluster::Cluster`], which is all a story knows.
+//! - [`upgrade`]: not a fault but the same care: another release on one node after the other, which
+//!   `cargo xtask upgrade` tells with the program of the release before.
 //! - [`person`] and [`crowd`]: browsers that move on to another node and write a history.
 //!
 //! Root and iproute2, nftables, e2fsprogs are needed; [`network::may_run`] says what is missing, and
@@ -33,3 +35,4 @@ pub mod run;
 pub mod status;
 pub mod stories;
 pub mod suite;
+pub mod upgrade;

@@ -13,6 +13,7 @@ mod site;
 mod suites;
 mod test;
 mod tools;
+mod upgrade;
 mod web;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +42,8 @@ enum Task {
     Nemesis(nemesis::Nemesis),
     /// Simulated clusters under faults, one for each seed; or the proof that they see.
     Sim(sim::Sim),
+    /// The release before becomes this one, node by node, while people talk.
+    Upgrade(upgrade::Upgrade),
     /// Hostile bytes for every decoder, for as long as you like.
     Fuzz(suites::Fuzz),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Crash(crash) => crash.run(),
         Task::Nemesis(nemesis) => nemesis.run(),
         Task::Sim(sim) => sim.run(),
+        Task::Upgrade(upgrade) => upgrade.run(),
         Task::Fuzz(fuzz) => fuzz.run(),
     };
     match done {

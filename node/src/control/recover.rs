@@ -115,7 +115,7 @@ pub async fn recover(
         last_membership: Membership::new(Some(place), votes),
         snapshot_id: place.to_string(),
     };
-    Machine::open(disk.clone())?.keep(meta, now.to_bytes())?;
+    Machine::open(disk.clone())?.keep(meta, &now)?;
     let mut log = LogStore::open(disk, segment)?;
     let vote = log.save_vote(&Vote::new(term, alone.number)).await;
     vote.map_err(|why| told(&new)(io::Error::other(why.to_string())))?;

@@ -54,6 +54,8 @@ pub struct Plan {
     pub pace: Duration,
     /// How long an answer is waited for before the next node is tried.
     pub patience: Duration,
+    /// After so many messages a writer goes on at another node; without, when its node fails.
+    pub wander: Option<u64>,
     /// Where chance begins.
     pub seed: u64,
 }
@@ -76,6 +78,7 @@ impl Plan {
             watchers: 1,
             pace: Duration::from_millis(20),
             patience: Duration::from_secs(1),
+            wander: None,
             seed,
         })
     }
@@ -99,6 +102,8 @@ struct Kept {
     latest: Vec<(u64, u64)>,
     /// Answers of any kind, a clear no among them.
     answers: Vec<u64>,
+    /// For each node: when the latest message that it acknowledged was asked for.
+    through: Vec<u64>,
 }
 
 impl Shared {
@@ -131,6 +136,12 @@ impl Shared {
         self.news.notify_all();
     }
 
+    /// A message was acknowledged through this node.
+    fn through(&self, node: usize, call: u64) {
+        let through = &mut self.kept().through[node];
+        *through = call.max(*through);
+    }
+
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -153,6 +164,7 @@ impl Crowd {
             history: History::of(plan.conversations),
             latest: vec![(0, 0); plan.conversations],
             answers: vec![0; plan.conversations],
+            through: vec![0; addresses.len()],
         };
         let shared = Arc::new(Shared {
             plan,
@@ -218,6 +230,18 @@ impl Crowd {
         let said = kept.history.logs[conversation].said.iter();
         let first = said.filter(|it| it.call >= from && matches!(it.fate, Fate::Kept { .. }));
         first.map(|it| it.back).min().context("it was acknowledged a moment ago")
+    }
+
+    /// Waits until every node acknowledged a message that was asked for from now on. Takes writers
+    /// that wander.
+    ///
+    /// # Errors
+    /// When that takes longer.
+    pub fn flows_through_all(&self, within: Duration) -> Result<Duration> {
+        let (start, from) = (Instant::now(), self.now());
+        let all = |kept: &Kept| kept.through.iter().all(|it| *it >= from);
+        self.wait(within, "acknowledgements through every node", all)?;
+        Ok(start.elapsed())
     }
 
     /// Waits until every conversation gave a clear answer, be it a no.

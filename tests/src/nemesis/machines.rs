@@ -35,6 +35,8 @@ pub const WHOLE: Duration = Duration::from_secs(120);
 
 struct Machine {
     name: String,
+    /// The program it starts next time.
+    konsil: PathBuf,
     process: Option<Process>,
     disk: Disk,
     joins: u32,
@@ -66,6 +68,7 @@ impl Machines {
         for node in 0..plan.nodes {
             machines.push(Machine {
                 name: format!("node-{node}"),
+                konsil: plan.konsil.clone(),
                 process: None,
                 disk: Disk::new(folder.path(), &format!("disk-{node}"), plan.disk_mib)?,
                 joins: 0,
@@ -170,7 +173,7 @@ impl Machines {
 
     /// `konsil` on a node's seat, with a clock that can be moved where that is possible.
     fn konsil(&self, node: usize) -> Command {
-        let mut command = in_namespace(&self.network.namespace(node), &self.plan.konsil);
+        let mut command = in_namespace(&self.network.namespace(node), &self.machines[node].konsil);
         command.current_dir(self.folder());
         command.env("RUST_LOG", &self.plan.log);
         if let Some(library) = &self.plan.faketime {
@@ -184,8 +187,39 @@ impl Machines {
     /// `konsil` with these words, to its end.
     fn said(&self, node: usize, words: &[&str]) -> Result<String> {
         let space = format!("--net=/run/netns/{}", self.network.namespace(node));
-        let konsil = self.plan.konsil.to_string_lossy();
+        let konsil = self.machines[node].konsil.to_string_lossy();
         run("nsenter", &[&[space.as_str(), "--", &konsil], words].concat())
+    }
+
+    /// Installs another release on a node; it runs it when it is started next.
+    pub fn install(&mut self, node: usize, konsil: &Path) {
+        self.machines[node].konsil = konsil.to_owned();
+    }
+
+    /// What a node says to `konsil cluster …`, with its own program.
+    ///
+    /// # Errors
+    /// With its words, when it refuses or does not run.
+    pub fn order(&self, node: usize, words: &[&str]) -> Result<String> {
+        let data = self.data(node);
+        self.said(node, &[&["cluster"], words, &["--data", &data.to_string_lossy()]].concat())
+    }
+
+    /// Starts a node that must not come up, and hands out its last words.
+    ///
+    /// # Errors
+    /// When it comes up, or ends as if all were well.
+    pub fn refusal(&mut self, node: usize) -> Result<String> {
+        self.kill(node)?;
+        let mut command = self.konsil(node);
+        command.args(["node", "--config"]).arg(self.config(node));
+        let name = self.machines[node].name.clone();
+        let mut process = Process::start(&name, &mut command, &self.words(node))?;
+        until(&format!("{name} to refuse"), START, || Ok(process.ended()?.is_some()))?;
+        match process.ended()? {
+            Some(status) if !status.success() => Ok(self.last_words(node)),
+            other => bail!("{name} ended with {other:?} where it had to refuse"),
+        }
     }
 
     /// Starts the first node, which founds the cluster, and lets it make the demo.
@@ -251,20 +285,31 @@ impl Machines {
         lines[lines.len().saturating_sub(12)..].join("\n")
     }
 
+    /// How a node sees the cluster.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub fn seen_by(&self, node: usize) -> Result<Status> {
+        Status::read(&self.order(node, &["status", "--json"])?)
+    }
+
     fn status(&mut self) -> Result<Status> {
         let mut why = None;
         for node in 0..self.machines.len() {
             if self.machines[node].halted || !self.runs(node)? {
                 continue;
             }
-            let data = self.data(node);
-            let words = ["cluster", "status", "--json", "--data", &data.to_string_lossy()];
-            match self.said(node, &words).and_then(|text| Status::read(&text)) {
+            match self.seen_by(node) {
                 Ok(status) => return Ok(status),
                 Err(fault) => why = Some(fault),
             }
         }
         Err(why.unwrap_or_else(|| anyhow::anyhow!("no node runs")))
+    }
+
+    /// What people call a node.
+    pub fn name(&self, node: usize) -> String {
+        self.machines[node].name.clone()
     }
 
     fn names(&self) -> Vec<String> {
@@ -400,8 +445,8 @@ impl Cluster for Machines {
     }
 
     fn copies(&mut self, node: usize) -> Result<usize> {
-        let names = self.names();
-        Ok(self.status()?.copies(node, &names))
+        let name = self.machines[node].name.clone();
+        Ok(self.status()?.copies(&name))
     }
 
     fn leader(&mut self) -> Result<Option<usize>> {

@@ -15,6 +15,12 @@ pub struct Status {
     /// The member that leads the control plane.
     leader: Option<u64>,
     shards: Vec<Shard>,
+    /// What each member runs, by its name.
+    releases: BTreeMap<String, String>,
+    /// The level of the cluster; none when the node that was asked knows of none.
+    level: Option<u64>,
+    /// Who is behind, when several releases are said to run side by side.
+    behind: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +52,16 @@ impl Status {
             })
         };
         let shards = shards.iter().map(shard).collect::<Option<_>>().context("half a shard")?;
-        Ok(Self { names, leader, shards })
+        let released = |it: &Value| {
+            Some((it["name"].as_str()?.to_owned(), it["release"].as_str()?.to_owned()))
+        };
+        let releases = nodes.iter().filter_map(released).collect();
+        let mixed = overview["verdicts"].as_array().into_iter().flatten();
+        let mixed = mixed.filter(|it| it["kind"] == "mixed");
+        let behind = mixed.filter_map(|it| it["behind"].as_array()).flatten();
+        let behind = behind.filter_map(|it| it["name"].as_str().map(str::to_owned)).collect();
+        let level = overview["level"].as_u64();
+        Ok(Self { names, leader, shards, releases, level, behind })
     }
 
     /// Who holds a shard, found by name among these.
@@ -58,11 +73,41 @@ impl Status {
         }
     }
 
-    /// How many copies a node holds, found by name among these.
-    pub fn copies(&self, node: usize, names: &[String]) -> usize {
-        let mine = |number: &u64| self.find(*number, names) == Some(node);
-        let holders = self.shards.iter().flat_map(|it| [Some(it.primary), it.twin]);
-        holders.flatten().filter(mine).count()
+    /// What a member runs.
+    pub fn release(&self, name: &str) -> Option<&str> {
+        self.releases.get(name).map(String::as_str)
+    }
+
+    /// The level of the cluster; none when the node that was asked knows of none.
+    pub const fn level(&self) -> Option<u64> {
+        self.level
+    }
+
+    /// Who is said to run an older release than others.
+    pub fn behind(&self) -> &[String] {
+        &self.behind
+    }
+
+    /// Copies of shards that the member holds.
+    pub fn copies(&self, name: &str) -> usize {
+        let is = |number| self.names.get(&number).is_some_and(|it| it == name);
+        let held = self.shards.iter().map(|it| (it.primary, it.twin));
+        held.filter(|(primary, twin)| is(*primary) || twin.is_some_and(is)).count()
+    }
+
+    /// Shards served by a member of one release whose second copy is on a member of another one.
+    pub fn served_across(&self) -> BTreeMap<(String, String), usize> {
+        let release = |number| self.names.get(&number).and_then(|name| self.releases.get(name));
+        let mut across = BTreeMap::new();
+        for it in &self.shards {
+            let (one, other) = (release(it.primary), it.twin.and_then(release));
+            if let (Some(one), Some(other)) = (one, other)
+                && one != other
+            {
+                *across.entry((one.clone(), other.clone())).or_default() += 1;
+            }
+        }
+        across
     }
 
     /// Who leads the control plane, found by name among these.
@@ -87,7 +132,9 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::operator::{Figures, NodeSight, Overview, ShardSight, ShardState};
+    use protocol::operator::{
+        Behind, Figures, NodeSight, Overview, ShardSight, ShardState, Verdict,
+    };
 
     fn node(number: u64, name: &str, leads: bool) -> NodeSight {
         NodeSight {
@@ -128,6 +175,7 @@ mod tests {
             now: protocol::time::Time::from_ms(1),
             map: 9,
             countries: Vec::new(),
+            level: 1,
             verdicts: Vec::new(),
             nodes: vec![node(4, "a", false), node(7, "b", true)],
             shards: vec![
@@ -145,10 +193,18 @@ mod tests {
         assert_eq!(status.holders(1, &names), Holders { primary: Some(1), twin: None });
         assert_eq!(status.holders(2, &names), Holders::default());
         assert_eq!(status.leader(&names), Some(1));
-        assert_eq!((status.copies(0, &names), status.copies(1, &names)), (1, 2));
+        assert_eq!((status.copies("a"), status.copies("b")), (1, 2));
         assert!(!status.is_whole(&names), "the second shard is alone");
         overview.shards.pop();
         assert!(Status::read(&printed(&overview)).expect("whole").is_whole(&names));
+        assert_eq!((status.level(), status.copies("a"), status.copies("b")), (Some(1), 1, 2));
+        let behind = vec![Behind { name: "a".into(), release: "0.0.9".into() }];
+        overview.verdicts.push(Verdict::Mixed { newest: "0.1.0".into(), behind });
+        overview.nodes[0].release = "0.0.9".into();
+        let mixed = Status::read(&printed(&overview)).expect("whole");
+        assert_eq!((mixed.release("a"), mixed.behind()), (Some("0.0.9"), &["a".to_owned()][..]));
+        let across = BTreeMap::from([(("0.0.9".to_owned(), "0.1.0".to_owned()), 1)]);
+        assert_eq!(mixed.served_across(), across);
         let others = ["a".to_owned(), "c".to_owned()];
         let status = Status::read(&printed(&overview)).expect("whole");
         assert!(!status.is_whole(&others), "a copy lies on a node that was replaced");

@@ -37,9 +37,30 @@ pub fn told_with(
     place: &Path,
 ) -> Result<String> {
     let seed = plan.seed;
+    judged(story.name, machines, plan, place, |machines, crowd| {
+        crowd.flows(FIRST).context("before the story")?;
+        let told = story.tell(machines, crowd, &mut Dice::new(seed));
+        crowd.mark("everything is mended");
+        machines.mend().context("when everything was to be mended")?;
+        told
+    })
+}
+
+/// Lets people live while something happens to their machines, and judges what they were told.
+///
+/// # Errors
+/// As above.
+pub fn judged(
+    name: &str,
+    machines: &mut Machines,
+    plan: Plan,
+    place: &Path,
+    happens: impl FnOnce(&mut Machines, &Crowd) -> Result<()>,
+) -> Result<String> {
+    let seed = plan.seed;
     let door = machines.network().door(machines.network().people())?;
     let crowd = Crowd::start(door, machines.addresses(), plan)?;
-    let lived = lived(story, machines, &crowd, seed);
+    let lived = happens(machines, &crowd).and_then(|()| calms(machines, &crowd));
     // Whatever happened, what was said until then is judged.
     let history = crowd.finish();
     let (history, unfinished) = match history {
@@ -51,7 +72,7 @@ pub fn told_with(
         return Ok(history.summary());
     }
     keep(machines, &history, place)?;
-    let mut text = format!("seed {seed}, `{}`: see {}", story.name, place.display());
+    let mut text = format!("seed {seed}, `{name}`: see {}", place.display());
     for sentence in wrong.iter().take(20) {
         text += &format!("\n  {sentence}");
     }
@@ -61,12 +82,7 @@ pub fn told_with(
     bail!("{text}")
 }
 
-fn lived(story: &Story, machines: &mut Machines, crowd: &Crowd, seed: u64) -> Result<()> {
-    crowd.flows(FIRST).context("before the story")?;
-    let told = story.tell(machines, crowd, &mut Dice::new(seed));
-    crowd.mark("everything is mended");
-    machines.mend().context("when everything was to be mended")?;
-    told?;
+fn calms(machines: &mut Machines, crowd: &Crowd) -> Result<()> {
     until("two copies of everything", WHOLE, || machines.is_whole())?;
     crowd.flows(FIRST).context("when everything was whole again")?;
     Ok(())

@@ -37,7 +37,7 @@ pub(crate) enum Outcome {
 }
 
 /// Every step. The web app comes before Rust because the node embeds it.
-pub(crate) const STEPS: [Step; 12] = [
+pub(crate) const STEPS: [Step; 13] = [
     Step { name: "tools", what: "the programs the tests need", run: needed },
     Step { name: "fmt", what: "formats", run: fmt },
     Step { name: "web", what: "the web app: build, types, tests, sizes", run: web_app },
@@ -48,6 +48,7 @@ pub(crate) const STEPS: [Step; 12] = [
     Step { name: "hostile", what: "hostile bytes for every decoder", run: hostile },
     Step { name: "sim", what: "broken rules of the twins that must be noticed", run: sees },
     Step { name: "nemesis", what: "nodes that are killed, halted, filled up", run: nemesis },
+    Step { name: "upgrade", what: "the release before becomes this one", run: upgrade },
     Step { name: "load", what: "a short load on a node of this machine", run: load },
     Step { name: "browser", what: "journeys in real browsers", run: browser },
 ];
@@ -121,6 +122,15 @@ fn nemesis() -> Result<Outcome> {
         return Ok(Outcome::Skipped(why));
     }
     crate::nemesis::slice(NEMESIS_NODES, NEMESIS_STORIES)?;
+    Ok(Outcome::Done)
+}
+
+fn upgrade() -> Result<Outcome> {
+    if let Some(why) = crate::upgrade::why_not()? {
+        println!("  upgrade skipped: {why}");
+        return Ok(Outcome::Skipped(why));
+    }
+    crate::upgrade::slice()?;
     Ok(Outcome::Done)
 }
 

@@ -99,7 +99,10 @@ impl Person {
             match reply {
                 None => perhaps = true, // the line goes, and with it its late answer
                 Some(Reply::Done { seq }) => {
-                    self.line = Some(line);
+                    self.shared.through(line.node, call);
+                    let wanders = self.shared.plan.wander;
+                    let goes = wanders.is_some_and(|it| number.is_multiple_of(it));
+                    self.line = (!goes).then_some(line);
                     break Fate::Kept { upto: seq.0 };
                 }
                 // A no after a try that was not answered says nothing of that try.

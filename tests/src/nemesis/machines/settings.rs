@@ -50,6 +50,14 @@ impl Plan {
             Some(path) => PathBuf::from(path),
             None => beside_us().context("this program's own folder is unknown")?,
         };
+        Self::with(nodes, konsil)
+    }
+
+    /// So many nodes of a program.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn with(nodes: usize, konsil: PathBuf) -> Result<Self> {
         anyhow::ensure!(
             konsil.is_file(),
             "there is no {}: cargo build -p node, or name it in KONSIL_BIN",
