@@ -257,11 +257,18 @@ impl Machines {
         self.start_process(node)
     }
 
+    /// Whether a cluster is founded by this program only when it is told to: the release before did
+    /// so by itself.
+    fn asks_to_found(&self) -> Result<bool> {
+        let konsil = self.machines[0].konsil.to_string_lossy().into_owned();
+        Ok(run(&konsil, &["node", "--help"])?.contains("--found"))
+    }
+
     fn start_process(&mut self, node: usize) -> Result<()> {
         let mut command = self.konsil(node);
         command.args(["node", "--config"]).arg(self.config(node));
-        if node == 0 && self.machines[node].joins == 0 {
-            command.arg("--found"); // on its first disk only
+        if node == 0 && !self.data(node).join("cluster.json").exists() && self.asks_to_found()? {
+            command.arg("--found");
         }
         let name = self.machines[node].name.clone();
         let mut process = Process::start(&name, &mut command, &self.words(node))?;
