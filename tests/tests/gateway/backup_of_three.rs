@@ -12,7 +12,11 @@ use node::{
     config::Config,
     node::Node,
 };
-use protocol::{cluster::Map, id::Seq, key::SHARDS};
+use protocol::{
+    cluster::Map,
+    id::{FileId, MessageId, Seq},
+    key::SHARDS,
+};
 use std::{
     collections::BTreeMap,
     fs,
@@ -22,7 +26,7 @@ use std::{
 };
 use storage::{journal::JournalId, ledger::Ledger, twin::Standing};
 use tempfile::TempDir;
-use tests::browser::Browser;
+use tests::browser::{Browser, Socket};
 use tokio::sync::{Notify, oneshot};
 
 /// How long three nodes may take to share everything: 256 copies are made.
@@ -72,21 +76,46 @@ fn serving<'a>(ledgers: &[&'a Ledger], journal: &JournalId) -> &'a Ledger {
     ledgers.iter().find(serves).expect("somebody serves it")
 }
 
+/// Where every journal ends, by whoever serves it.
+fn served_heads(ledgers: &[&Ledger]) -> BTreeMap<JournalId, Seq> {
+    let mut found = BTreeMap::new();
+    for ledger in ledgers {
+        let serves =
+            |it: &JournalId| matches!(ledger.standing(it.shard()), Standing::Serving { .. });
+        found.extend(heads(ledger).into_iter().filter(|(journal, _)| serves(journal)));
+    }
+    found
+}
+
+/// What was done before the backup.
+struct Seeded {
+    expert_socket: Socket,
+    first: MessageId,
+    file: FileId,
+    content: Vec<u8>,
+}
+
+/// Messages, a file of several pieces, and many small ones on as many shards.
+async fn seed(stage: &Stage) -> Seeded {
+    let (expert, content) = (stage.expert().await, bytes(1_200_000));
+    let mut expert_socket = expert.socket().await;
+    let first = stage.said(&mut expert_socket, "vorher").await;
+    for number in 0..20 {
+        stage.said(&mut expert_socket, format!("vorher {number}")).await;
+    }
+    let file = new_file();
+    assert_eq!(put(stage, &expert, file, "a.pdf", &content).await.status, 201);
+    for number in 0..40 {
+        let small = bytes(1000 + number);
+        assert_eq!(put(stage, &expert, new_file(), "b.pdf", &small).await.status, 201);
+    }
+    Seeded { expert_socket, first, file, content }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bu1_bu2_shards_on_three_nodes_one_of_which_goes_meanwhile_make_one_backup() {
     let (stage, vault) = (Stage::with(|it| of_cluster(it, "one")).await, Vault::new());
-    let (expert, content) = (stage.expert().await, bytes(1_200_000));
-    let mut socket = expert.socket().await;
-    let first = stage.said(&mut socket, "vorher").await;
-    for number in 0..20 {
-        stage.said(&mut socket, format!("vorher {number}")).await;
-    }
-    let file = new_file();
-    assert_eq!(put(&stage, &expert, file, "a.pdf", &content).await.status, 201);
-    for number in 0..40 {
-        let small = bytes(1000 + number);
-        assert_eq!(put(&stage, &expert, new_file(), "b.pdf", &small).await.status, 201);
-    }
+    let Seeded { expert_socket, first, file, content } = seed(&stage).await;
     let (_second_dir, _, second) = joined(&stage, "two").await;
     let (_third_dir, third_config, third) = joined(&stage, "three").await;
     until(&stage, "all is held twice, by all three", |map| {
@@ -99,26 +128,18 @@ async fn bu1_bu2_shards_on_three_nodes_one_of_which_goes_meanwhile_make_one_back
 
     let ledger = |node: &Node| node.holder.ledger.clone();
     let (one, two, three) = (ledger(&stage.node), ledger(&second), ledger(&third));
-    let mut before: BTreeMap<JournalId, Seq> = BTreeMap::new();
-    for each in [&one, &two, &three] {
-        for (journal, head) in heads(each) {
-            if matches!(each.standing(journal.shard()), Standing::Serving { .. }) {
-                before.insert(journal, head);
-            }
-        }
-    }
+    let before = served_heads(&[&one, &two, &three]);
     assert!(before.len() > 45, "something is to be kept");
     drop(two);
 
     // People write, and the second node goes when the rooms are being read.
     let (stop, stopped) = oneshot::channel();
-    let talk = tokio::spawn(chatter(socket, editing(stage.conversation(), first), stopped));
-    let (rooms, come) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (tell, told) = (rooms.clone(), come.clone());
+    let talk = tokio::spawn(chatter(expert_socket, editing(stage.conversation(), first), stopped));
+    let rooms = Arc::new(Notify::new());
+    let tell = rooms.clone();
     let leave = tokio::spawn(async move {
         rooms.notified().await;
         second.stop().await;
-        told.notify_one();
     });
     let data = third_config.storage.data.clone();
     let taken = backup::take(&data, &vault.key, &vault.file(), move |it| {
@@ -130,15 +151,13 @@ async fn bu1_bu2_shards_on_three_nodes_one_of_which_goes_meanwhile_make_one_back
     let taken = taken.expect("taken all the same");
     let _ = stop.send(());
     talk.await.expect("people went on");
-    come.notified().await;
     leave.await.expect("it went");
 
     let report = vault.verified().expect("it is sound");
     assert_eq!(report, taken);
     let tally = &report.manifest.tally;
     assert_eq!((tally.contents, tally.lost), (41, 0), "BU3");
-    let (dir, mut config) = empty_like(stage.config());
-    config.cluster = Config::default().cluster;
+    let (dir, config) = empty_like(stage.config());
     vault.restored(&config).expect("restored");
     let ledgers = [&one, &three];
     let all_served = || {
@@ -153,9 +172,8 @@ async fn bu1_bu2_shards_on_three_nodes_one_of_which_goes_meanwhile_make_one_back
 
     let demo = "demo.json";
     fs::copy(stage.data().join(demo), config.storage.data.join(demo)).expect("its words");
-    let (login, password) = (stage.demo.login.clone(), stage.demo.password.clone());
     let alone = Stage::on(dir, config).await;
-    let again = Browser::sign_in(&alone.site, &login, &password).await;
+    let again = Browser::sign_in(&alone.site, &stage.demo.login, &stage.demo.password).await;
     let seen = texts(&alone, &again).await;
     assert!((0..20).all(|it| seen.contains(&format!("vorher {it}"))), "{seen:?}");
     assert!(get(&alone, &again, file, "").await.body == content);
