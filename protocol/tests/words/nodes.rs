@@ -17,6 +17,7 @@ pub(super) fn between_nodes(to: &mut impl Visitor) {
     to.visit::<peer::Told, BYTES>("peer/told");
     to.visit::<peer::NodeStatus, BYTES>("peer/statuses");
     to.visit::<peer::ShardStatus, BYTES>("peer/shards");
+    to.visit::<peer::ContentStatus, BYTES>("peer/content-statuses");
     to.visit::<Key, BYTES>("peer/keys");
     to.visit::<twin::TwinBatch, BYTES>("twin/batches");
     to.visit::<twin::TwinFrame, BYTES>("twin/frames");
@@ -26,6 +27,7 @@ pub(super) fn between_nodes(to: &mut impl Visitor) {
     to.visit::<cluster::Candidate, BYTES>("cluster/candidates");
     to.visit::<cluster::Member, BYTES>("cluster/members");
     to.visit::<cluster::Purpose, BYTES>("cluster/purposes");
+    to.visit::<cluster::Setting, BYTES>("cluster/settings");
     to.visit::<cluster::Place, BYTES>("cluster/places");
     to.visit::<cluster::Invitation, BYTES>("cluster/invitations");
     to.visit::<cluster::Forced, BYTES>("cluster/forced");
@@ -42,6 +44,8 @@ made_enums! {
         Watch { key, watch, by, after } Unwatch { key, watch } Media { room, by, watch, command }
         CutLink { 0 } CutSession { 0 } State { shard, after } Content { hash, len, offset }
         KeepContent { file, hash, len } Sums { shard, after } Backup { shard, after }
+        Once { key, by, request, input } WatchIn { key, watch, by, after, generation }
+        ContentStatus {}
     }
     peer::PeerAnswer {
         Done {} Seq { 0 } Bytes { 0 } Changed { index, refused } Sdp { 0 }
@@ -54,15 +58,17 @@ made_enums! {
         BeatAck { epoch, sent, durable } TooFar { epoch, hint } Release { epoch }
     }
     cluster::Purpose { Data {} Witness {} }
+    cluster::Setting { Countries { allowed } }
     cluster::Change {
         Found { cluster, shards, first } Invite { digest, expires, purpose }
         Admit { digest, now, candidate } Announce { node, addresses, web, labels, release, wire }
         Drain { number, on } Remove { number } Cas { cases } Want { wants }
-        Force { shard, primary, by, why, now }
+        Force { shard, primary, by, why, now } Set { setting, by, now }
     }
     cluster::ChangeRefusal {
         Epoch {} NotEligible {} NotPrimary {} NotMember {} NoShard {} Founded {} Token {} Holds {}
-        Witness {} Last {} Used {} NotFounded {} TooMuch {} TooOld {}
+        Witness {} Last {} Used {} NotFounded {} TooMuch {} Country {}
+        Setting {} TooOld {}
     }
 }
 
@@ -70,6 +76,7 @@ made_structs! {
     peer::Told { line, number, to, seq, frame }
     peer::NodeStatus { node, map, leader, sockets, calls, rooms, reaches, shards }
     peer::ShardStatus { shard, epoch, serves, last, commit, lag, copying }
+    peer::ContentStatus { map, unlooked, missing }
     twin::TwinBatch { from, frames }
     twin::Entry { at, kind, payload }
     twin::At { epoch, lsn }
@@ -87,7 +94,7 @@ made_structs! {
     cluster::Forced { shard, before, primary, by, why, at }
 }
 
-/// By hand: the level is no field of it on the wire.
+/// By hand: the level and the settings are no fields of it on the wire, but its tail.
 impl Any for cluster::Map {
     fn any(from: &mut Chance<'_>) -> Self {
         Self {
@@ -100,6 +107,7 @@ impl Any for cluster::Map {
             storages: Any::any(from),
             peers: Any::any(from),
             level: 0,
+            settings: cluster::Settings::default(),
         }
     }
 }
