@@ -4,6 +4,7 @@
 
 use crate::{
     cluster::{Epoch, Purpose},
+    id::Seq,
     time::Time,
 };
 
@@ -194,6 +195,11 @@ word! {
         Forced { shard: u16, by: String },
         /// It was chosen in which countries data may lie.
         Countries { countries: String, by: String },
+        /// The scrubber found damage on the node that tells and could not mend it: in this journal
+        /// or file, at this entry.
+        Damaged { shard: u16, what: String, entry: Seq },
+        /// The scrubber mended damage on the node that tells.
+        Mended { shard: u16, what: String },
     }
 }
 

@@ -216,6 +216,30 @@ pub enum PeerRequest {
     },
     /// Which contents of files are missing with you?
     ContentStatus,
+    /// Where your copy's journals end, for the scrubber; only of a copy that is whole in this
+    /// epoch.
+    SumUp {
+        /// Which shard.
+        shard: u16,
+        /// The epoch both copies must be in.
+        epoch: Epoch,
+        /// Which of its journals.
+        of: SumsOf,
+    },
+    /// Entries of a journal as your copy stores them, for the scrubber: as many as fit a MiB, one
+    /// at least.
+    Stored {
+        /// Which shard.
+        shard: u16,
+        /// The epoch both copies must be in.
+        epoch: Epoch,
+        /// Which journal.
+        journal: String,
+        /// The first entry.
+        from: Seq,
+        /// The last.
+        upto: Seq,
+    },
 }
 
 impl PeerRequest {
@@ -241,6 +265,24 @@ impl PeerRequest {
         );
         if first { 1 } else { PEER_WIRE }
     }
+}
+
+/// Which journals of a shard are summed up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SumsOf {
+    /// A page of them, behind this one.
+    Behind(Option<String>),
+    /// This one alone.
+    Only(String),
+}
+
+/// Where a journal ends on one copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalSum {
+    /// Which journal.
+    pub journal: String,
+    /// Its last entry and the hash there, which proves everything below; none when it is damaged.
+    pub end: Option<(Seq, [u8; 32])>,
 }
 
 /// What is answered.
@@ -274,6 +316,22 @@ pub enum PeerAnswer {
     Content {
         /// The piece; empty at the end.
         bytes: Vec<u8>,
+    },
+    /// Where journals of a copy end.
+    Sums {
+        /// Everything up to this place of the shard's log is in them.
+        since: Lsn,
+        /// Nothing behind this place is.
+        upto: Lsn,
+        /// In the order of their names.
+        sums: Vec<JournalSum>,
+        /// Whether there are more behind them.
+        more: bool,
+    },
+    /// Entries as they are stored, gapless.
+    Stored {
+        /// Each as it stands on the disk, its sum before it.
+        entries: Vec<Vec<u8>>,
     },
 }
 

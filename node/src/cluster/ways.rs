@@ -60,6 +60,7 @@ pub fn manner(request: &PeerRequest) -> (Class, Duration) {
         Of::CutLink(_) | Of::CutSession(_) => (Class::Control, CONTROL),
         Of::State { .. } | Of::Content { .. } | Of::KeepContent { .. } => (Class::Bulk, BULK),
         Of::Sums { .. } | Of::Backup { .. } => (Class::Bulk, BULK),
+        Of::SumUp { .. } | Of::Stored { .. } => (Class::Bulk, BULK),
         Of::Input { .. } | Of::Once { .. } | Of::Query { .. } => (Class::Actor, ACTOR),
         Of::Watch { .. } | Of::WatchIn { .. } | Of::Unwatch { .. } | Of::Media { .. } => {
             (Class::Actor, ACTOR)

@@ -45,8 +45,9 @@ made_enums! {
         CutLink { 0 } CutSession { 0 } State { shard, after } Content { hash, len, offset }
         KeepContent { file, hash, len } Sums { shard, after } Backup { shard, after }
         Once { key, by, request, input } WatchIn { key, watch, by, after, generation }
-        ContentStatus {}
+        ContentStatus {} SumUp { shard, epoch, of } Stored { shard, epoch, journal, from, upto }
     }
+    peer::SumsOf { Behind { 0 } Only { 0 } }
     peer::PeerAnswer {
         Done {} Seq { 0 } Bytes { 0 } Changed { index, refused } Sdp { 0 }
         State { base, page, next } Content { bytes }

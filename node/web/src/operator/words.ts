@@ -68,6 +68,8 @@ export const HAPPENINGS: Record<Occurrence["kind"], string> = {
   moved: "happened-moved",
   forced: "happened-forced",
   countries: "happened-countries",
+  damaged: "happened-damaged",
+  mended: "happened-mended",
 };
 
 /** The key of what happened. */

@@ -1,6 +1,6 @@
 // Generated from the crate `protocol`. Never edited: delete it and run `cargo test -p protocol`.
 
-import type { Time } from "./words";
+import type { Seq, Time } from "./words";
 
 /**
  * A node that runs an older release than others.

@@ -142,3 +142,5 @@ happened-moved = { $shards ->
 }
 happened-forced = Shard { $shard } was given away by force, by { $by }.
 happened-countries = Data may lie in { $countries }. Chosen by { $by }.
+happened-damaged = On this node { $what } is damaged (shard { $shard }, entry { $entry }) and not mended.
+happened-mended = On this node { $what } was damaged (shard { $shard }) and is mended.
