@@ -27,7 +27,7 @@ mod content;
 mod foot;
 mod upload;
 
-pub use content::Content;
+pub use content::{Content, Verifying};
 pub use foot::CHUNK_BYTES;
 pub use upload::Upload;
 

@@ -42,6 +42,7 @@ use crate::{
 
 mod adopt;
 mod again;
+mod complaints;
 mod core;
 mod doubt;
 mod filler;
@@ -157,6 +158,7 @@ impl Ledger {
         let mut done = Some(done);
         let tried = self.try_append(journal, after, at, &bodies, &mut done);
         if let (Err(fault), Some(done)) = (tried, done) {
+            self.0.core.complaints.hear(&fault);
             done(Err(fault));
         }
     }

@@ -11,8 +11,9 @@
 //! - **S3** A fault of the disk leaves nothing half-done: an append is kept whole or not at all.
 //!
 //! The imports fall in this order: [`digest`], [`crypto`], [`journal`], [`content`], [`history`] know
-//! no fault; [`fault`] names them; [`disk`] and [`store`] are the two things asked of the world;
-//! [`wal`] lies on a disk; [`ledger`] lies on all of them, and [`backup`] on the ledger.
+//! no fault; [`fault`] names them; [`scrub`] decides what is looked at for damage; [`disk`] and
+//! [`store`] are the two things asked of the world; [`wal`] lies on a disk; [`ledger`] lies on all of
+//! them, and [`backup`] on the ledger.
 
 pub mod backup;
 pub mod content;
@@ -27,6 +28,7 @@ pub mod history;
 pub mod journal;
 pub mod ledger;
 pub mod lock;
+pub mod scrub;
 pub mod store;
 pub mod twin;
 pub mod wal;

@@ -68,17 +68,15 @@ impl Content {
     /// # Errors
     /// [`StorageFault::CorruptFile`] with the chunk, or with the number of chunks when each fits
     /// its sum and the whole does not fit its name.
-    pub fn verify(&self) -> Result<(), StorageFault> {
-        let mut hasher = Hasher::default();
-        let chunks = Foot::chunks(self.foot.len);
-        for number in 0..chunks {
-            hasher.update(&self.chunk(number)?);
-        }
-        if hasher.finish() == self.id.hash {
-            Ok(())
-        } else {
-            Err(StorageFault::CorruptFile { content: self.id, chunk: chunks })
-        }
+    pub fn verify(self) -> Result<(), StorageFault> {
+        let mut verifying = self.verifying();
+        while verifying.step(u64::MAX)?.is_some() {}
+        Ok(())
+    }
+
+    /// The same, a stretch at a time.
+    pub fn verifying(self) -> Verifying {
+        Verifying { content: self, hasher: Hasher::default(), next: 0 }
     }
 
     fn chunk(&self, number: u64) -> Result<Vec<u8>, StorageFault> {
@@ -91,5 +89,38 @@ impl Content {
             return Err(StorageFault::CorruptFile { content: self.id, chunk: number });
         }
         Ok(chunk)
+    }
+}
+
+/// A kept file that is being read against its name.
+pub struct Verifying {
+    content: Content,
+    hasher: Hasher,
+    next: u64,
+}
+
+impl Verifying {
+    /// Reads some more, at least one chunk and about `bytes` bytes. Returns how many it read; none
+    /// when the whole file was read and is what its name says.
+    ///
+    /// # Errors
+    /// As [`Content::verify`].
+    pub fn step(&mut self, bytes: u64) -> Result<Option<u64>, StorageFault> {
+        let (chunks, mut read) = (Foot::chunks(self.content.foot.len), 0);
+        while self.next < chunks && read < bytes {
+            let chunk = self.content.chunk(self.next)?;
+            self.hasher.update(&chunk);
+            self.next += 1;
+            read += chunk.len() as u64;
+        }
+        if read > 0 {
+            return Ok(Some(read));
+        }
+        let id = self.content.id;
+        if self.hasher.clone().finish() == id.hash {
+            Ok(None)
+        } else {
+            Err(StorageFault::CorruptFile { content: id, chunk: chunks })
+        }
     }
 }

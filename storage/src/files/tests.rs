@@ -109,8 +109,9 @@ fn c2_a_flipped_bit_names_its_chunk_and_is_never_served() {
                     let served = content.read_at(start as u64, CHUNK_BYTES);
                     assert_eq!(served, Ok(whole[start..start + CHUNK_BYTES].to_vec()));
                 }
+                let served = content.read_at(at, 1).expect_err("C2");
                 assert_eq!(content.verify(), Err(corrupt.clone()));
-                content.read_at(at, 1).expect_err("C2")
+                served
             }
         };
         assert_eq!(fault, corrupt, "C2");

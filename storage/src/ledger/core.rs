@@ -15,7 +15,10 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use protocol::twin::At;
 
-use super::slot::{Slot, Slots};
+use super::{
+    complaints::Complaints,
+    slot::{Slot, Slots},
+};
 use crate::{
     disk::Disk,
     fault::StorageFault,
@@ -38,6 +41,7 @@ pub(super) struct Core {
     /// Where is put what must not be dropped and belongs neither to the log nor to the engine.
     pub(super) aside: Arc<dyn Disk>,
     pub(super) folds_lost: AtomicU64,
+    pub(super) complaints: Complaints,
     pub(super) store: Arc<dyn Store>,
     /// The data of a node of a cluster, opened without the cluster: for reading only.
     pub(super) read_only: bool,

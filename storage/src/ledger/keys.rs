@@ -74,6 +74,26 @@ pub(super) fn put_listed(batch: &mut Batch, shard: u16, journal: &JournalId) {
     batch.put([&of_shard(LIST, shard), journal.as_str().as_bytes()].concat(), vec![1]);
 }
 
+/// Whether a journal stands on its shard's list, as it should.
+pub(super) fn is_listed(
+    store: &dyn Store,
+    shard: u16,
+    journal: &JournalId,
+) -> Result<bool, StorageFault> {
+    let key = [&of_shard(LIST, shard), journal.as_str().as_bytes()].concat();
+    Ok(store.get(&key)?.as_deref() == Some(&[1]))
+}
+
+/// Whether it is written down, as it should be, that the lists are complete.
+pub(super) fn are_complete(store: &dyn Store) -> Result<bool, StorageFault> {
+    Ok(store.get(LISTED)?.as_deref() == Some(&[1]))
+}
+
+/// Puts that the lists are complete.
+pub(super) fn put_complete(batch: &mut Batch) {
+    batch.put(LISTED.to_vec(), vec![1]);
+}
+
 /// At most `limit` journals of a shard, behind `after`, in order.
 pub(super) fn listed(
     store: &dyn Store,
@@ -115,7 +135,7 @@ pub(super) fn list_all(store: &dyn Store, old: At) -> Result<(), StorageFault> {
         store.apply(&batch)?;
     }
     let mut batch = Batch::default();
-    batch.put(LISTED.to_vec(), vec![1]);
+    put_complete(&mut batch);
     store.apply(&batch)?;
     store.sync()
 }

@@ -19,6 +19,7 @@ use protocol::{
 
 use super::{
     again,
+    complaints::Complaints,
     core::{APPEND, Core, FOLD, Fill, Origin, Trouble},
     doubt, home, keys,
     options::{Engine, Options},
@@ -91,6 +92,7 @@ pub(super) fn open(options: &Options, twinned: bool) -> Result<Opened, StorageFa
         disk: Arc::clone(&disk),
         aside,
         folds_lost: 0.into(),
+        complaints: Complaints::default(),
         store,
         read_only,
         _lock: lock,

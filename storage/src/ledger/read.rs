@@ -73,6 +73,15 @@ impl Ledger {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<Entry>, StorageFault> {
+        self.noted(self.try_read(journal, after, limit))
+    }
+
+    fn try_read(
+        &self,
+        journal: &JournalId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StorageFault> {
         let stretch = stretch(&self.0.core, journal, after, limit)?;
         let corrupt = |seq| StorageFault::Corrupt { journal: journal.clone(), seq };
         let mut link = Link::genesis(journal);
@@ -102,7 +111,7 @@ impl Ledger {
     /// [`StorageFault::Corrupt`] when the head is damaged, or the engine's.
     pub fn head(&self, journal: &JournalId) -> Result<Seq, StorageFault> {
         let core = &self.0.core;
-        Ok(core.slots.slot(journal).load(&*core.store)?.acked.seq)
+        self.noted(core.slots.slot(journal).load(&*core.store).map(|state| state.acked.seq))
     }
 
     /// The newest durable snapshot.
@@ -110,6 +119,10 @@ impl Ledger {
     /// # Errors
     /// [`StorageFault::CorruptSnapshot`], or the engine's.
     pub fn load_snapshot(&self, journal: &JournalId) -> Result<Option<Snapshot>, StorageFault> {
+        self.noted(self.try_load_snapshot(journal))
+    }
+
+    fn try_load_snapshot(&self, journal: &JournalId) -> Result<Option<Snapshot>, StorageFault> {
         let core = &self.0.core;
         let held = core.slots.slot(journal).load(&*core.store)?.fold.clone();
         let bytes = match held {

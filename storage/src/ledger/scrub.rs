@@ -1,63 +1,54 @@
-//! Looking for damage before somebody needs what is damaged, and mending it from the other copy.
+//! What the scrubber asks of a ledger: to look at what the engine holds, to tell another node what
+//! it is, and to put what is sound in the place of what is damaged. `crate::scrub` decides.
 //!
 //! # Invariants
-//! - **SC1** Nothing is written that the journal's head does not prove: the chain from the entry
-//!   before to the head must hold with what is put in place.
+//! - **SC1** No entry is written that is not proven: it hashes to what the head, or the entry behind
+//!   it that the head proves, says it must.
+//! - **SC2** A journal is made longer only by entries that follow its end, up to an end of the other
+//!   copy that this one must have: it had applied as much of the shard's log.
+//! - **SC3** A head is written only when memory knows it, or when the other copy, which had applied
+//!   everything this one had, names it and the chain below it is proven.
+//! - **SC4** What is sound is not written again.
+//!
+//! Everything here blocks on the disk, a stretch at a time.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
-
-use super::{Ledger, keys, rebuild::follow, twins::journals_of};
+use super::{Ledger, keys, rebuild::follow, twins::Host};
 use crate::{
-    digest::Hash,
     fault::StorageFault,
     history,
     journal::{JournalId, Link, Seq},
-    store::Batch,
 };
 
+mod look;
+mod mend;
+mod serve;
+
 /// Entries read at a time.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
+/// Appends that wait for the log before the node counts as strained.
+const WAITING: usize = 1024;
 
 impl Ledger {
-    /// At most `limit` journals of a shard behind `after`, each with its end and the hash there,
-    /// which proves everything below. A journal whose head is damaged is named with [`Seq`] 0.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub fn sums(
-        &self,
-        shard: u16,
-        after: Option<&JournalId>,
-        limit: usize,
-    ) -> Result<Vec<(JournalId, Seq, Hash)>, StorageFault> {
-        let core = &self.0.core;
-        let sum = |journal: JournalId| {
-            let slot = core.slots.slot(&journal);
-            let link = match slot.load(&*core.store) {
-                Ok(state) => state.acked,
-                Err(StorageFault::Corrupt { .. }) => Link { seq: Seq(0), hash: [0; 32] },
-                Err(fault) => return Err(fault),
-            };
-            Ok((journal, link.seq, link.hash))
-        };
-        journals_of(core, shard, after, limit)?.into_iter().map(sum).collect()
-    }
-
     /// Reads everything the engine has of a journal, and checks every sum and the whole chain.
     ///
     /// # Errors
     /// [`StorageFault::Corrupt`] with the first damaged entry (0: the head),
     /// [`StorageFault::CorruptSnapshot`], or the engine's.
     pub fn verify(&self, journal: &JournalId) -> Result<(), StorageFault> {
-        let core = &self.0.core;
-        let head = keys::load_head(&*core.store, journal)?;
-        let link = self.chain(journal, Link::genesis(journal), head.seq, &BTreeMap::new())?;
+        let store = &*self.0.core.store;
+        let head = keys::load_head(store, journal)?;
+        let mut link = Link::genesis(journal);
+        while link.seq < head.seq {
+            let (from, until) = (link.seq.next(), head.seq.next());
+            let stored = keys::load_entries(store, journal, from, until, AT_ONCE)?;
+            link = chain(journal, link, head.seq, &stored)?;
+        }
         if link != head {
             return Err(StorageFault::Corrupt { journal: journal.clone(), seq: head.seq });
         }
-        match keys::load_snapshot(&*core.store, journal)? {
+        match keys::load_snapshot(store, journal)? {
             Some(bytes) if history::read_snapshot(&bytes).is_none() => {
                 Err(StorageFault::CorruptSnapshot { journal: journal.clone() })
             }
@@ -65,77 +56,32 @@ impl Ledger {
         }
     }
 
-    /// Follows the chain from `link` to the entry `last`, through the engine's entries or those of
-    /// `instead`.
-    fn chain(
-        &self,
-        journal: &JournalId,
-        mut link: Link,
-        last: Seq,
-        instead: &BTreeMap<Seq, &Bytes>,
-    ) -> Result<Link, StorageFault> {
-        let store = &*self.0.core.store;
-        while link.seq < last {
-            let from = link.seq.next();
-            let stored = keys::load_entries(store, journal, from, last.next(), AT_ONCE)?;
-            let until = last.0.min(link.seq.0 + AT_ONCE as u64);
-            for seq in (from.0..=until).map(Seq) {
-                let bytes = match (instead.get(&seq), stored.get(&seq)) {
-                    (Some(bytes), _) => &bytes[..],
-                    (None, Some(bytes)) => bytes,
-                    (None, None) => &[],
-                };
-                link = follow(journal, link, bytes)?;
-            }
-        }
-        Ok(link)
+    /// Whether people wait for the disk now, so that whoever has time should not read from it.
+    pub fn strained(&self) -> bool {
+        let trouble = &self.0.core.trouble;
+        let behind = trouble.unapplied.load(std::sync::atomic::Ordering::Relaxed);
+        self.0.queue.depth() > WAITING
+            || behind > trouble.unapplied_max / 2
+            || self.writable().is_err()
     }
 
-    /// Puts entries of the other copy, as they are stored there, in the place of damaged ones. They
-    /// follow each other; a damaged head is mended by the whole journal from its first entry on. A
-    /// damaged snapshot is taken away: the journal has everything. Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`StorageFault::Corrupt`] with the first entry that the journal's head does not prove (SC1),
-    /// or the engine's; nothing is changed then.
-    pub fn heal(&self, journal: &JournalId, entries: &[Bytes]) -> Result<(), StorageFault> {
-        let core = &self.0.core;
-        let store = &*core.store;
-        let corrupt = |seq| StorageFault::Corrupt { journal: journal.clone(), seq };
-        let mut batch = Batch::default();
-        let instead: BTreeMap<Seq, &Bytes> =
-            entries.iter().filter_map(|it| Some((history::peek_seq(it)?, it))).collect();
-        let head = match keys::load_head(store, journal) {
-            Ok(head) => head,
-            Err(StorageFault::Corrupt { .. }) => {
-                let last = instead.keys().next_back().copied().unwrap_or(Seq(0));
-                let more = keys::load_entries(store, journal, last.next(), Seq(u64::MAX), 1)?;
-                if instead.len() as u64 != last.0 || !more.is_empty() {
-                    return Err(corrupt(Seq(0)));
-                }
-                let head = self.chain(journal, Link::genesis(journal), last, &instead)?;
-                // Memory may still know better than the engine.
-                let known = core.slots.slot(journal).load(store).map(|state| state.acked);
-                if known.is_ok_and(|known| known.seq == head.seq && known != head) {
-                    return Err(corrupt(head.seq)); // SC1
-                }
-                keys::put_head(&mut batch, journal, head);
-                head
-            }
-            Err(fault) => return Err(fault),
-        };
-        // From the start: a sound entry proves nothing about the one before it.
-        let link = self.chain(journal, Link::genesis(journal), head.seq, &instead)?;
-        if link != head {
-            return Err(corrupt(head.seq)); // SC1
-        }
-        for (seq, entry) in instead.iter().filter(|(seq, _)| **seq <= head.seq) {
-            keys::put_entry(&mut batch, journal, *seq, entry);
-        }
-        let snapshot = keys::load_snapshot(store, journal)?;
-        if snapshot.is_some_and(|bytes| history::read_snapshot(&bytes).is_none()) {
-            keys::delete_snapshot(&mut batch, store, journal)?;
-        }
-        core.await_changes(batch, true)
+    /// The shards' host; without one nothing is compared or mended.
+    fn host(&self, shard: u16) -> Result<&Arc<Host>, StorageFault> {
+        let epoch = protocol::cluster::Epoch(0);
+        self.0.twins.as_ref().ok_or(StorageFault::NotHere { shard, epoch })
     }
+}
+
+/// Follows the chain from `link` through a page of entries.
+fn chain(
+    journal: &JournalId,
+    mut link: Link,
+    last: Seq,
+    stored: &BTreeMap<Seq, Vec<u8>>,
+) -> Result<Link, StorageFault> {
+    let until = last.0.min(link.seq.0 + AT_ONCE as u64);
+    for seq in (link.seq.0 + 1..=until).map(Seq) {
+        link = follow(journal, link, stored.get(&seq).map_or(&[], Vec::as_slice))?;
+    }
+    Ok(link)
 }

@@ -40,6 +40,14 @@ pub(super) struct State {
     pub(super) fold: Option<Bytes>,
 }
 
+/// See [`Slot::peek`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peek {
+    pub(super) acked: Link,
+    pub(super) staged: Link,
+    pub(super) synced: Seq,
+}
+
 /// A slot's state, loaded and locked.
 pub(super) struct Loaded<'a>(MutexGuard<'a, Option<State>>);
 
@@ -78,6 +86,16 @@ impl Slot {
     /// True when a listing must name it: it has an acknowledged entry.
     pub(super) fn is_written(&self) -> bool {
         self.state.lock().as_ref().is_some_and(|state| state.acked.seq > Seq(0))
+    }
+
+    /// What is known, without reading anything: the last acknowledged entry and the last staged
+    /// one, and how far the engine was synced.
+    pub(super) fn peek(&self) -> Option<Peek> {
+        self.state.lock().as_ref().map(|state| Peek {
+            acked: state.acked,
+            staged: state.staged,
+            synced: Seq(state.held_from().0 - 1),
+        })
     }
 
     /// Forgets what is known, because the engine was changed below it.
@@ -164,6 +182,12 @@ impl Default for Slots {
 }
 
 impl Slots {
+    /// The slot of a journal, when it is in memory.
+    pub(super) fn known(&self, journal: &JournalId) -> Option<Arc<Slot>> {
+        let lane = &self.lanes[self.hasher.hash_one(journal) as usize % LANES];
+        lane.lock().get(journal).cloned()
+    }
+
     /// The slot of a journal.
     pub(super) fn slot(&self, journal: &JournalId) -> Arc<Slot> {
         let lane = &self.lanes[self.hasher.hash_one(journal) as usize % LANES];

@@ -71,6 +71,7 @@ mod quarantine;
 pub(super) mod records;
 mod tail;
 mod take;
+mod whole;
 
 pub(super) use self::pages::journals_of;
 use self::{

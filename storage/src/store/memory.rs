@@ -89,6 +89,21 @@ impl MemoryStore {
         *shelf = Shelf { mischief, ..Shelf::default() };
     }
 
+    /// Everything there is.
+    pub fn dump(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        self.0.lock().seen.clone()
+    }
+
+    /// Flips one bit of the value of a key that exists and has one.
+    pub fn flip_at(&self, key: &[u8], seed: u64) {
+        let mut dice = Dice::new(seed);
+        let shelf = &mut *self.0.lock();
+        let value = shelf.seen.get_mut(key).expect("a bit is flipped of a key that exists");
+        let bit = dice.below(value.len() as u64 * 8) as usize;
+        value[bit / 8] ^= 1 << (bit % 8);
+        shelf.durable.insert(key.to_vec(), value.clone());
+    }
+
     /// Flips one bit of the value of the first key that begins with `prefix`; says whether there
     /// was one.
     pub fn flip(&self, prefix: &[u8], seed: u64) -> bool {

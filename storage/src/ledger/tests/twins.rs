@@ -1,6 +1,7 @@
 //! Real ledgers of several nodes in one process, on a network the test pumps by hand.
 
 mod copy;
+mod damage;
 mod export;
 mod faults;
 mod leave;

@@ -8,7 +8,10 @@ use protocol::{
     twin::{At, Entry, TwinFrame},
 };
 
-use super::{Host, tail::Tail};
+use super::{
+    Host,
+    tail::{Fenced, Tail},
+};
 use crate::{
     fault::StorageFault,
     history,
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// One shard of this node.
-pub(super) struct Cell {
+pub(in crate::ledger) struct Cell {
     pub(super) shard: u16,
     pub(super) replica: Replica,
     pub(super) tail: Tail,
@@ -100,6 +103,16 @@ impl Cell {
         }
     }
 
+    /// Everything up to here is in the slots, and on its way to the engine at least.
+    pub(in crate::ledger) const fn base(&self) -> At {
+        self.tail.base()
+    }
+
+    /// The newest durable fence.
+    pub(in crate::ledger) const fn fence(&self) -> Fenced {
+        self.tail.fence()
+    }
+
     /// Remembers which entries another node may have.
     pub(super) fn note_sent(&mut self, frame: &TwinFrame) {
         if let TwinFrame::Append { entries, .. } = frame
@@ -146,6 +159,7 @@ impl Host {
             if let Some(pending) = own.then(|| cell.pending.pop_front()).flatten() {
                 self.apply_own(cell, origin, pending);
             } else if let Err(fault) = self.apply_other(origin, &entry) {
+                self.core.complaints.hear(&fault);
                 self.cannot_apply(cell, entry.at, fault);
                 return; // tried again with every step
             }

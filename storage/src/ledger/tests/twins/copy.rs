@@ -1,7 +1,6 @@
 //! A copy that is too far behind fetches the whole state.
 
 use super::*;
-use crate::history;
 
 /// Two nodes; the first has written much alone and started anew, so that its log is gone.
 fn written(entries: u64, len: usize) -> (Cluster, Vec<World>, JournalId) {
@@ -169,43 +168,4 @@ fn what_was_written_without_twins_is_taken_over_and_copied() {
         assert_eq!(cluster.bodies(1, &journal).len(), 51);
         assert_eq!(cluster.bodies(2, &journal).len(), 51);
     }
-}
-
-#[test]
-fn sums_agree_and_damage_is_found_and_healed_from_the_other_copy() {
-    for seed in 0..8 {
-        let (cluster, worlds) = cluster(2);
-        let journal = id("room/1");
-        let shard = journal.shard();
-        cluster.pair(shard, 1, 2);
-        for after in 0..9 {
-            assert_eq!(cluster.append(1, &journal, after, &[after as u8; 90]), Ok(Seq(after + 1)));
-        }
-        cluster.until("both have it", |it| it.bodies(2, &journal).len() == 9);
-        for number in 1..=2 {
-            cluster.until("the engine has it", |it| it.at(number).stats().unapplied_bytes == 0);
-            assert_eq!(cluster.at(number).verify(&journal), Ok(()));
-        }
-        let sums = cluster.at(1).sums(shard, None, 10).expect("summed");
-        assert_eq!(sums, cluster.at(2).sums(shard, None, 10).expect("summed"));
-        assert_eq!((sums.len(), sums[0].1), (1, Seq(9)));
-
-        assert!(worlds[1].store.flip(if seed % 3 == 0 { b"h" } else { b"e" }, seed));
-        let damaged = cluster.at(2).verify(&journal);
-        assert!(matches!(damaged, Err(StorageFault::Corrupt { .. })), "seed {seed}: {damaged:?}");
-        let good = rebuild::Source::stored(cluster.at(1), &journal, Seq(0), 99).expect("sound");
-        let forged = forge(&journal, &good);
-        assert!(cluster.at(2).heal(&journal, &forged).is_err(), "SC1");
-        assert_eq!(cluster.at(2).heal(&journal, &good), Ok(()));
-        assert_eq!(cluster.at(2).verify(&journal), Ok(()), "seed {seed}");
-    }
-}
-
-/// The same journal with another last entry, its sums and chain in order.
-fn forge(journal: &JournalId, good: &[bytes::Bytes]) -> Vec<bytes::Bytes> {
-    let last = history::read_entry(good.last().expect("it has entries")).expect("sound");
-    let link = Link { seq: Seq(last.entry.seq.0 - 1), hash: last.parent };
-    let (append, _, _) = history::write_append(journal, link, last.entry.at, &[b"forged".to_vec()]);
-    let before = good[..good.len() - 1].iter().cloned();
-    before.chain(append.entries).collect()
 }
