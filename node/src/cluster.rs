@@ -12,5 +12,6 @@ pub mod identity;
 pub mod join;
 pub mod membership;
 pub mod pump;
+pub mod scrub;
 pub mod sight;
 pub mod ways;

@@ -153,6 +153,7 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             let overview: Overview = serde_json::from_value(overview)?;
             let words = status.get("words").cloned().context("a status has words")?;
             print!("{}", print::overview(&overview, &serde_json::from_value::<Vec<_>>(words)?));
+            print!("{}", print::scrub(&status["scrub"], now().ms()));
         }
         ClusterCommand::Invite { minutes, witness } => {
             let invited = order(&data, &Order::Invite { minutes, witness }).await?;

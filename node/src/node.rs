@@ -241,7 +241,7 @@ impl Ground {
         let me = Newcomer { id: node, purpose: Purpose::Data, web: origins(config, address) };
         let member = Arc::new(Membership::open(config, &me).await?);
         let options = ledger_options(config);
-        let holder = Holder::open(options, &config.cluster, &member, files.clone()).await?;
+        let holder = Holder::open(options, config, &member, files.clone()).await?;
         let tcp = Mutex::new(Some(tcp));
         let holder = Arc::new(holder);
         Ok(Self { data, files, secrets, tenant, node, tls, tcp, address, member, holder })
@@ -296,9 +296,12 @@ fn look_around(
     assert!(member.desk.status.set(status.clone()).is_ok(), "a node says once how it is");
     let own = Own { status, porter: Some(ground.holder.porter.clone()) };
     let (control, peers) = (member.control.clone(), member.peers.clone());
-    let more = (member.door(config), membership::rules(config), member.swarm.clone());
-    let sight = Sight::new(control, peers, member.links.clone(), own, more);
+    let scrub = Some(ground.holder.scrub.clone());
+    let door = (member.door(config), membership::rules(config));
+    let more = (member.swarm.clone(), scrub);
+    let sight = Sight::new(control, peers, member.links.clone(), own, door, more);
     member.keep(tokio::spawn(sight.clone().look_on()));
+    member.keep(tokio::spawn(sight.clone().hear_of_damage()));
     sight
 }
 

@@ -52,8 +52,8 @@ impl Witness {
         let (control, peers) = (member.control.clone(), member.peers.clone());
         let door = member.door(&config);
         let rules = membership::rules(&config);
-        let more = (door, rules, member.swarm.clone());
-        let sight = Sight::new(control, peers, member.links.clone(), own, more);
+        let more = (member.swarm.clone(), None);
+        let sight = Sight::new(control, peers, member.links.clone(), own, (door, rules), more);
         let orders: Handler = Arc::new(move |order| {
             let sight = sight.clone();
             Box::pin(async move {

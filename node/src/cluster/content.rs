@@ -9,6 +9,7 @@
 //! - **O1** An upload is acknowledged only when its content is durable wherever its record is.
 //! - **O2** What was fetched is kept only when it is what its name says.
 //! - **O3** A content that any member has that answers is found, whoever should have it.
+//! - **O4** Complaints of damage are bounded; beyond that the scrubber's next round finds it.
 
 pub mod porter;
 pub mod records;
@@ -30,7 +31,8 @@ use std::{
 use storage::{
     content::ContentId,
     fault::StorageFault,
-    files::{Content, Files},
+    files::{Content, Files, Verifying},
+    scrub::Miss,
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -39,6 +41,8 @@ use crate::peers::{Answered, Peers};
 
 /// Bytes of one piece.
 const PIECE: usize = 1024 * 1024;
+/// Complaints that wait for the scrubber.
+const COMPLAINTS: usize = 256;
 /// Contents fetched at a time.
 const FETCHES: usize = 8;
 /// How long a copy that is away is waited for; by then the map says who holds the record instead.
@@ -53,6 +57,8 @@ pub struct Contents {
     fetches: Arc<Semaphore>,
     /// One fetch of one content at a time.
     under_way: Mutex<BTreeMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>,
+    /// Contents in which somebody ran into damage, with the shard of their record (O3).
+    complaints: Mutex<Vec<(u16, ContentId)>>,
 }
 
 impl Contents {
@@ -64,7 +70,53 @@ impl Contents {
         maps: watch::Receiver<Arc<Map>>,
     ) -> Arc<Self> {
         let fetches = Arc::new(Semaphore::new(FETCHES));
-        Arc::new(Self { me, files, peers, maps, fetches, under_way: Mutex::default() })
+        let (under_way, complaints) = Default::default();
+        Arc::new(Self { me, files, peers, maps, fetches, under_way, complaints })
+    }
+
+    /// Somebody ran into damage: the scrubber looks at it first.
+    pub fn complain(&self, file: FileId, fault: &StorageFault) {
+        let StorageFault::CorruptFile { content, .. } = fault else { return };
+        let complaint = (Key::File(file).shard(), *content);
+        let mut waiting = self.complaints.lock();
+        if waiting.len() < COMPLAINTS && !waiting.contains(&complaint) {
+            waiting.push(complaint); // O4
+        }
+    }
+
+    /// What was complained of since this was asked last.
+    pub fn complaints(&self) -> Vec<(u16, ContentId)> {
+        std::mem::take(&mut self.complaints.lock())
+    }
+
+    /// Begins to read a content against its name.
+    ///
+    /// # Errors
+    /// When it is not here, or damaged.
+    pub fn verifying(&self, content: &ContentId) -> Result<Verifying, StorageFault> {
+        Ok(self.files.content(content)?.verifying())
+    }
+
+    /// Fetches a content anew from whoever else holds a copy of its record, and puts it in the
+    /// place of what is here, once it is what its name says (O2).
+    ///
+    /// # Errors
+    /// [`Miss::Moved`] when nobody else does, [`Miss::Silent`] when somebody who does is away,
+    /// [`Miss::Later`] when it cannot be kept here now, or that everybody's is damaged.
+    pub async fn mend(&self, shard: u16, content: ContentId) -> Result<(), Miss> {
+        let others = copies(&self.maps.borrow().clone(), shard);
+        let mut why = Miss::Moved;
+        for node in others.into_iter().filter(|it| *it != self.me.number) {
+            why = match self.fetch_once(node, content, true).await {
+                Ok(()) => return Ok(()),
+                Err(PeerNo::Faulted(Fault::Disk)) => {
+                    Miss::Fault(StorageFault::CorruptFile { content, chunk: 0 })
+                }
+                Err(PeerNo::Faulted(Fault::Busy | Fault::DiskFull)) => Miss::Later,
+                Err(_) => Miss::Silent,
+            };
+        }
+        Err(why)
     }
 
     /// Brings a content that was kept here to wherever the file's record is (O1), and says to
@@ -113,7 +165,8 @@ impl Contents {
     pub async fn open(&self, file: FileId, content: ContentId) -> Result<Content, StorageFault> {
         self.bring(file, content).await?;
         let files = self.files.clone();
-        blocking(move || files.content(&content)).await
+        let opened = blocking(move || files.content(&content)).await;
+        opened.inspect_err(|fault| self.complain(file, fault))
     }
 
     /// Sees to it that a content is here: fetches it from who should have it, or else from any
@@ -180,21 +233,29 @@ impl Contents {
     /// # Errors
     /// When that node does not have it, or the disk says no.
     pub async fn fetch(&self, from: u64, content: ContentId) -> Result<(), PeerNo> {
+        self.fetch_once(from, content, false).await
+    }
+
+    /// `anew`: also when it is here, because that is damaged.
+    async fn fetch_once(&self, from: u64, content: ContentId, anew: bool) -> Result<(), PeerNo> {
         let turn = self.under_way.lock().entry(content.hash).or_default().clone();
         let held = turn.lock().await;
-        let fetched = self.fetch_now(from, content).await;
+        let fetched = self.fetch_now(from, content, anew).await;
         drop(held);
         drop(turn);
         self.under_way.lock().retain(|_, turn| Arc::strong_count(turn) > 1);
         fetched
     }
 
-    async fn fetch_now(&self, from: u64, content: ContentId) -> Result<(), PeerNo> {
+    async fn fetch_now(&self, from: u64, content: ContentId, anew: bool) -> Result<(), PeerNo> {
         let disk = |fault: StorageFault| {
             tracing::warn!(%fault, "a content cannot be kept here");
-            PeerNo::Faulted(Fault::Disk)
+            match fault {
+                fault if fault.is_full() => PeerNo::Faulted(Fault::DiskFull),
+                _ => PeerNo::Faulted(Fault::Disk),
+            }
         };
-        if self.has(content).await.map_err(disk)? {
+        if !anew && self.has(content).await.map_err(disk)? {
             return Ok(());
         }
         let _turn = self.fetches.acquire().await.map_err(|_| PeerNo::Faulted(Fault::Stopping))?;
@@ -232,9 +293,7 @@ impl Contents {
 
 /// The nodes on which a file's record has a copy.
 fn holders(map: &Map, file: FileId) -> BTreeSet<u64> {
-    let config = map.config(Key::File(file).shard());
-    let nodes = config.into_iter().flat_map(|it| [Some(it.primary), it.twin]);
-    nodes.flatten().map(|it| it.number).collect()
+    copies(map, Key::File(file).shard())
 }
 
 /// Whom a content is asked of, the likeliest first: who holds the record, then who might have held
@@ -245,6 +304,12 @@ fn sources(map: &Map, file: FileId, me: u64) -> Vec<u64> {
     let others: Vec<u64> =
         members.map(|it| it.key.number).filter(|it| !holders.contains(it)).collect();
     holders.into_iter().chain(others).filter(|it| *it != me).collect()
+}
+
+/// The nodes that hold a copy of a shard.
+fn copies(map: &Map, shard: u16) -> BTreeSet<u64> {
+    let nodes = map.config(shard).into_iter().flat_map(|it| [Some(it.primary), it.twin]);
+    nodes.flatten().map(|it| it.number).collect()
 }
 
 async fn blocking<R: Send + 'static>(

@@ -7,14 +7,14 @@ use protocol::{
     codec,
     frame::Fault,
     key::SHARDS,
-    peer::{NodeStatus, PeerAnswer, PeerNo, PeerRequest, Told},
+    peer::{JournalSum, NodeStatus, PeerAnswer, PeerNo, PeerRequest, Told},
     twin::{At, TwinBatch},
 };
 use std::sync::{Arc, OnceLock};
 use storage::{
     content::ContentId,
     fault::StorageFault,
-    journal::JournalId,
+    journal::{JournalId, Link},
     ledger::{Chosen, Ledger},
 };
 
@@ -126,6 +126,25 @@ impl Desk {
                     .collect();
                 Ok(PeerAnswer::Bytes(codec::encode(&sums)))
             }
+            PeerRequest::SumUp { shard, epoch, of } => {
+                let ledger = data.ledger.clone();
+                let sums = blocking(move || ledger.sum_up(shard, epoch, &of)).await?;
+                let (since, upto, more) = (sums.since, sums.upto, sums.more);
+                let sum = |(journal, end): (JournalId, Option<Link>)| JournalSum {
+                    journal: journal.as_str().to_owned(),
+                    end: end.map(|it| (it.seq, it.hash)),
+                };
+                let sums = sums.sums.into_iter().map(sum).collect();
+                Ok(PeerAnswer::Sums { since, upto, sums, more })
+            }
+            PeerRequest::Stored { shard, epoch, journal, from, upto } => {
+                let ledger = data.ledger.clone();
+                let journal = JournalId::new(&journal).ok().filter(|it| it.shard() == shard);
+                let journal = journal.ok_or(PeerNo::Unknown)?;
+                let read = blocking(move || ledger.stored(&journal, epoch, from, upto)).await?;
+                let entries = read.into_iter().map(Vec::from).collect();
+                Ok(PeerAnswer::Stored { entries })
+            }
             PeerRequest::Content { hash, len, offset } => {
                 data.contents.piece(ContentId { hash, len }, offset).await
             }
@@ -154,6 +173,8 @@ async fn blocking<R: Send + 'static>(
 ) -> Result<R, PeerNo> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
+        // A copy that is held no more, or not yet: whoever asked looks at the map again.
+        Ok(Err(StorageFault::NotHere { epoch, .. })) => Err(PeerNo::NotOwner(epoch)),
         Ok(Err(fault)) => {
             tracing::warn!(%fault, "another node asked for something that cannot be read");
             Err(PeerNo::Faulted(actors::keeper::fault_of(&fault)))

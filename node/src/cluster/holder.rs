@@ -19,10 +19,11 @@ use super::{
     desk::Data,
     membership::Membership,
     pump::{Decider, Pump},
+    scrub::{Parts, Scrub},
     ways::ActorWay,
 };
 use crate::{
-    config::Cluster,
+    config::{Cluster, Config},
     control::{Control, ControlNo},
     swarm::{Event, Swarm},
 };
@@ -44,6 +45,8 @@ pub struct Holder {
     pub pump: Arc<Pump>,
     /// Ticks when anything about ownership may have changed.
     pub moves: watch::Sender<u64>,
+    /// Looks for damage.
+    pub scrub: Arc<Scrub>,
 }
 
 impl Decider for Control {
@@ -74,13 +77,14 @@ impl Holder {
     /// What the journals say.
     pub async fn open(
         options: LedgerOptions,
-        cluster: &Cluster,
+        config: &Config,
         member: &Membership,
         files: Files,
     ) -> Result<Self, StorageFault> {
         let me = member.identity.key;
         let pump = Pump::new(me, member.peers.clone());
-        let (world, settings) = (pump.clone(), Settings::of(cluster.beat_ms, cluster.silence_ms));
+        let (beat, silence) = (config.cluster.beat_ms, config.cluster.silence_ms);
+        let (world, settings) = (pump.clone(), Settings::of(beat, silence));
         let opened =
             tokio::task::spawn_blocking(move || Ledger::twinned(options, me, settings, world));
         let ledger = opened.await.unwrap_or_else(|gone| {
@@ -97,7 +101,16 @@ impl Holder {
         };
         assert!(member.desk.data.set(data).is_ok(), "a desk has one node's data");
         let (moves, _) = watch::channel(0);
-        let holder = Self { ledger, contents, porter, pump, moves };
+        let scrub = Scrub::new();
+        let parts = Parts {
+            me,
+            ledger: ledger.clone(),
+            contents: contents.clone(),
+            peers: member.peers.clone(),
+            maps: maps.clone(),
+        };
+        member.keep(tokio::spawn(scrub.clone().run(config.storage.clone(), parts)));
+        let holder = Self { ledger, contents, porter, pump, moves, scrub };
         holder.attend(member, maps);
         Ok(holder)
     }

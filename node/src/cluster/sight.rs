@@ -10,7 +10,7 @@ use protocol::{
     version::SETTINGS,
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -26,6 +26,7 @@ use super::{
     desk::Tell,
     join::Token,
     membership::Door,
+    scrub::{Scrub, Shown, occurrence},
 };
 use crate::{
     clock::now,
@@ -76,6 +77,8 @@ pub struct Sight {
     pub door: Option<Door>,
     rules: placement::Rules,
     swarm: Option<Swarm>,
+    /// What looks for damage; none on a witness.
+    scrub: Option<Arc<Scrub>>,
     gathered: Mutex<Option<(Instant, Arc<Overview>)>>,
     chronicle: Mutex<Chronicle>,
 }
@@ -87,10 +90,11 @@ impl Sight {
         peers: Arc<Peers>,
         links: watch::Receiver<Links>,
         own: Own,
-        (door, rules, swarm): (Option<Door>, placement::Rules, Option<Swarm>),
+        (door, rules): (Option<Door>, placement::Rules),
+        (swarm, scrub): (Option<Swarm>, Option<Arc<Scrub>>),
     ) -> Arc<Self> {
         let (gathered, chronicle) = Default::default();
-        Arc::new(Self { control, peers, links, own, door, rules, swarm, gathered, chronicle })
+        Arc::new(Self { control, peers, links, own, door, rules, swarm, scrub, gathered, chronicle })
     }
 
     /// Notes what happens, also while no operator looks; ends with the control plane.
@@ -107,6 +111,14 @@ impl Sight {
             if changed.is_err() {
                 return;
             }
+        }
+    }
+
+    /// Notes what the scrubber of this node finds and mends.
+    pub async fn hear_of_damage(self: Arc<Self>) {
+        let Some(mut news) = self.scrub.as_ref().and_then(|it| it.news()) else { return };
+        while let Some(one) = news.recv().await {
+            self.chronicle.lock().note(now(), occurrence(one));
         }
     }
 
@@ -194,6 +206,7 @@ impl Sight {
                     "voters": status.voters,
                     "leader": status.leader,
                     "elections": status.elections,
+                    "scrub": self.scrub.as_ref().map(|it| scrubbed(&it.shown())),
                 }))
             }
             Order::Invite { minutes, witness } => self.invite(*minutes, *witness).await,
@@ -364,6 +377,22 @@ fn needed(node: &str, why: &Needs) -> String {
             nodes.join(", ")
         ),
     }
+}
+
+/// What this node's scrubber has done, for `konsil cluster status`.
+fn scrubbed(shown: &Shown) -> Value {
+    let Shown { figures, ended, open } = shown;
+    let open = open.iter().map(|it| {
+        json!({ "shard": it.shard, "what": it.what, "entry": it.seq, "why": format!("{:?}", it.why) })
+    });
+    json!({
+        "ended": ended,
+        "rounds": figures.rounds,
+        "entries": figures.entries,
+        "damaged": figures.damaged,
+        "healed": figures.healed,
+        "open": open.collect::<Vec<_>>(),
+    })
 }
 
 /// A member by its name or its number.

@@ -4,6 +4,7 @@ use protocol::{
     cluster::{Forced, Purpose},
     operator::{Behind, NodeSight, Overview, ShardState, Verdict, WhatIf},
 };
+use serde_json::Value;
 use std::fmt::Write as _;
 
 use crate::clock::now;
@@ -81,6 +82,35 @@ pub(super) fn forced(all: &[Forced]) -> String {
         )
     };
     all.iter().map(line).collect()
+}
+
+/// What the node that answers found when it looked for damage.
+pub(super) fn scrub(seen: &Value, now: u64) -> String {
+    if seen.is_null() {
+        return String::new(); // a witness holds nothing
+    }
+    let count = |name: &str| seen[name].as_u64().unwrap_or(0);
+    let mut text = match seen["ended"].as_u64() {
+        Some(ended) => {
+            let hours = now.saturating_sub(ended) / 3_600_000;
+            format!("\nThis node looked through all it holds, {hours} hours ago")
+        }
+        None => "\nThis node has not yet looked through all it holds since it started".to_owned(),
+    };
+    let (damaged, healed) = (count("damaged"), count("healed"));
+    let _ = writeln!(text, ": {damaged} things were damaged, {healed} are mended.");
+    for one in seen["open"].as_array().into_iter().flatten() {
+        let word = |name: &str| one[name].to_string();
+        let _ = writeln!(
+            text,
+            "DAMAGED and not mended: shard {}, {}, entry {} ({}).",
+            word("shard"),
+            word("what"),
+            word("entry"),
+            word("why"),
+        );
+    }
+    text
 }
 
 fn what(node: &NodeSight) -> String {

@@ -103,7 +103,9 @@ pub async fn fetch(
     };
     let content = ContentId { hash: kept.content, len: kept.bytes };
     let opened = gate.contents.open(id, content).await.map_err(|fault| disk(&fault))?;
-    Ok(served(&view, opened, range))
+    let contents = gate.contents.clone();
+    let damaged = move |fault: &StorageFault| contents.complain(id, fault);
+    Ok(served(&view, opened, range, damaged))
 }
 
 /// What goes to the thread that writes. A body that ends without [`Piece::End`] broke off.
@@ -203,7 +205,12 @@ async fn record(
     found.map_err(refused)
 }
 
-fn served(view: &FileView, content: Content, range: Option<Range<u64>>) -> Response {
+fn served(
+    view: &FileView,
+    content: Content,
+    range: Option<Range<u64>>,
+    damaged: impl Fn(&StorageFault) + Send + Sync + 'static,
+) -> Response {
     let whole = 0..view.bytes;
     let part = range.clone().unwrap_or(whole);
     let shown = is_plain_picture(&view.media_type);
@@ -218,7 +225,7 @@ fn served(view: &FileView, content: Content, range: Option<Range<u64>>) -> Respo
         (header::CONTENT_SECURITY_POLICY, text("default-src 'none'; sandbox")), // N2
         (header::CACHE_CONTROL, text("private, no-store")),
     ];
-    let body = Body::from_stream(read_part(content, part.clone()));
+    let body = Body::from_stream(read_part(content, part.clone(), damaged));
     match range {
         None => (headers, body).into_response(),
         Some(_) => {
@@ -233,10 +240,11 @@ fn served(view: &FileView, content: Content, range: Option<Range<u64>>) -> Respo
 fn read_part(
     content: Content,
     part: Range<u64>,
+    damaged: impl Fn(&StorageFault) + Send + Sync + 'static,
 ) -> impl futures_util::Stream<Item = Result<axum::body::Bytes, StorageFault>> {
-    let content = Arc::new(content);
+    let (content, damaged) = (Arc::new(content), Arc::new(damaged));
     futures_util::stream::unfold(Some(part), move |left| {
-        let content = content.clone();
+        let (content, damaged) = (content.clone(), damaged.clone());
         async move {
             let part = left.filter(|part| !part.is_empty())?;
             let most = (part.end - part.start).min(READ as u64) as usize;
@@ -249,6 +257,7 @@ fn read_part(
                 }
                 Ok(Err(fault)) => {
                     tracing::error!(%fault, "a file cannot be served");
+                    damaged(&fault);
                     Some((Err(fault), None))
                 }
                 _ => None,

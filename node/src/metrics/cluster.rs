@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{set, shown};
 use crate::{
-    cluster::{content::porter::Porter, pump::Pump},
+    cluster::{content::porter::Porter, pump::Pump, scrub::Scrub},
     control::Control,
     peers::Peers,
     swarm::{Figures as SwarmFigures, Links, Swarm},
@@ -33,6 +33,8 @@ pub struct Seen {
     pub peers: Arc<Peers>,
     /// Who fetches contents of files that are missing.
     pub porter: Arc<Porter>,
+    /// What looks for damage.
+    pub scrub: Arc<Scrub>,
 }
 
 pub(super) struct Figures {
@@ -56,6 +58,19 @@ pub(super) struct Figures {
     missing: IntGauge,
     unlooked: IntGauge,
     fetched: IntCounter,
+    scrub: Scrubbed,
+}
+
+/// What the scrubber did.
+struct Scrubbed {
+    entries: IntCounter,
+    bytes: IntCounter,
+    damaged: IntCounter,
+    healed: IntCounter,
+    unhealed: IntGauge,
+    rounds: IntCounter,
+    oldest: IntGauge,
+    ended: IntGauge,
 }
 
 impl Figures {
@@ -86,6 +101,7 @@ impl Figures {
             missing: level("konsil_contents_missing", "Contents that belong here and are not.")?,
             unlooked: level("konsil_contents_unlooked_shards", "Shards not yet looked through.")?,
             fetched: count("konsil_contents_fetched_total", "Contents fetched from others.")?,
+            scrub: Scrubbed::new(it)?,
         })
     }
 
@@ -110,6 +126,7 @@ impl Figures {
         self.missing.set(known.missing as i64);
         self.unlooked.set(i64::from(known.unlooked));
         set(&self.fetched, seen.porter.fetched());
+        self.scrub.gather(&seen.scrub);
         if let Some(swarm) = &seen.swarm {
             self.peers(swarm.figures());
         }
@@ -133,6 +150,38 @@ impl Figures {
         }
         set(&self.full, full);
         set(&self.strangers, swarm.strangers.load(Relaxed));
+    }
+}
+
+impl Scrubbed {
+    fn new(it: &Registry) -> Result<Self, prometheus::Error> {
+        let opts = Opts::new::<&str, &str>;
+        let count = |name, help| shown(it, IntCounter::with_opts(opts(name, help))?);
+        let level = |name, help| shown(it, IntGauge::with_opts(opts(name, help))?);
+        let oldest = "Seconds since the shard was looked at that waits longest.";
+        let ended = "When everything had been looked at, as seconds since 1970; 0: not yet.";
+        Ok(Self {
+            entries: count("konsil_scrub_entries_total", "Entries looked at for damage.")?,
+            bytes: count("konsil_scrub_bytes_total", "Bytes read in search of damage.")?,
+            damaged: count("konsil_scrub_damaged_total", "Things found damaged.")?,
+            healed: count("konsil_scrub_healed_total", "Damaged things mended.")?,
+            unhealed: level("konsil_scrub_unhealed", "Journals and files damaged now.")?,
+            rounds: count("konsil_scrub_rounds_total", "Rounds over everything held here.")?,
+            oldest: level("konsil_scrub_oldest_seconds", oldest)?,
+            ended: level("konsil_scrub_ended_timestamp_seconds", ended)?,
+        })
+    }
+
+    fn gather(&self, scrub: &Scrub) {
+        let it = scrub.shown();
+        set(&self.entries, it.figures.entries);
+        set(&self.bytes, it.figures.bytes);
+        set(&self.damaged, it.figures.damaged);
+        set(&self.healed, it.figures.healed);
+        set(&self.rounds, it.figures.rounds);
+        self.unhealed.set(it.figures.unmended as i64);
+        self.oldest.set((it.figures.oldest_ms / 1000) as i64);
+        self.ended.set(it.ended.map_or(0, |at| at.ms() / 1000) as i64);
     }
 }
 

@@ -85,6 +85,7 @@ pub(super) fn seen(member: &Membership, holder: &Holder) -> Seen {
         pump: holder.pump.clone(),
         peers: member.peers.clone(),
         porter: holder.porter.clone(),
+        scrub: holder.scrub.clone(),
     }
 }
 

@@ -55,6 +55,12 @@ impl Chronicle {
         }
     }
 
+    /// Takes what happened on this node and no look shows.
+    pub fn note(&mut self, at: Time, what: Occurrence) {
+        self.kept.push_front(Happening { at, what });
+        self.kept.truncate(KEPT); // X1
+    }
+
     /// What happened lately, newest first.
     pub fn latest(&self) -> Vec<Happening> {
         self.kept.iter().cloned().collect()
