@@ -7,6 +7,7 @@ mod gateway {
     pub(super) mod backup;
     pub(super) mod backup_of_three;
     pub(super) mod crowd;
+    pub(super) mod damage;
     pub(super) mod desk;
     pub(super) mod door;
     pub(super) mod elsewhere;

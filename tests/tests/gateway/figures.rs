@@ -45,10 +45,21 @@ async fn figures_are_well_formed_and_for_this_machine_only() {
         "konsil_twin_alarms_total 0",
         "konsil_peer_strangers_total 0",
         "konsil_peer_full_total 0",
+        "konsil_scrub_damaged_total 0",
+        "konsil_scrub_healed_total 0",
+        "konsil_scrub_unhealed 0",
     ] {
         assert!(text.contains(&format!("\n{line}\n")), "{line} is missing in {text}");
     }
-    for name in ["konsil_control_elections_total", "konsil_shards_epoch_max"] {
+    for name in [
+        "konsil_control_elections_total",
+        "konsil_shards_epoch_max",
+        "konsil_scrub_entries_total",
+        "konsil_scrub_bytes_total",
+        "konsil_scrub_rounds_total",
+        "konsil_scrub_oldest_seconds",
+        "konsil_scrub_ended_timestamp_seconds",
+    ] {
         assert!(kinds.contains_key(name), "{name} is missing");
     }
 

@@ -193,7 +193,7 @@ impl Stage {
 }
 
 /// Whether nobody holds this lock.
-fn is_free(path: &Path) -> bool {
+pub(crate) fn is_free(path: &Path) -> bool {
     let lock = File::open(path).expect("a node leaves its lock");
     rustix::fs::flock(lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
 }
