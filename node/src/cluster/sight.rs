@@ -94,7 +94,18 @@ impl Sight {
         (swarm, scrub): (Option<Swarm>, Option<Arc<Scrub>>),
     ) -> Arc<Self> {
         let (gathered, chronicle) = Default::default();
-        Arc::new(Self { control, peers, links, own, door, rules, swarm, scrub, gathered, chronicle })
+        Arc::new(Self {
+            control,
+            peers,
+            links,
+            own,
+            door,
+            rules,
+            swarm,
+            scrub,
+            gathered,
+            chronicle,
+        })
     }
 
     /// Notes what happens, also while no operator looks; ends with the control plane.
