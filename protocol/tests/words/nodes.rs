@@ -50,7 +50,8 @@ made_enums! {
     peer::SumsOf { Behind { 0 } Only { 0 } }
     peer::PeerAnswer {
         Done {} Seq { 0 } Bytes { 0 } Changed { index, refused } Sdp { 0 }
-        State { base, page, next } Content { bytes }
+        State { base, page, next } Content { bytes } Sums { since, upto, sums, more }
+        Stored { entries }
     }
     peer::PeerNo { Refused { 0 } Faulted { 0 } NotOwner { 0 } NotLeader { 0 } Unknown {} }
     twin::TwinFrame {
@@ -74,6 +75,7 @@ made_enums! {
 }
 
 made_structs! {
+    peer::JournalSum { journal, end }
     peer::Told { line, number, to, seq, frame }
     peer::NodeStatus { node, map, leader, sockets, calls, rooms, reaches, shards }
     peer::ShardStatus { shard, epoch, serves, last, commit, lag, copying }

@@ -101,8 +101,8 @@ pub(crate) fn compare<'a>(
         assert!(after.get(journal).is_some_and(|it| it >= head), "BU1: {journal} up to {head}");
     }
     for (journal, head) in after {
-        let mine = restored.stored(&journal, Seq(0), 1_000_000).expect("sound");
-        let theirs = of(&journal).stored(&journal, Seq(0), head.0 as usize).expect("sound");
+        let mine = Source::stored(restored, &journal, Seq(0), 1_000_000).expect("sound");
+        let theirs = Source::stored(of(&journal), &journal, Seq(0), head.0 as usize).expect("sound");
         assert!(mine == theirs, "BU1: {journal} is another one");
     }
 }
