@@ -100,7 +100,8 @@ impl Walk {
                 self.step = Step::Moved;
                 return self.unreadable(miss);
             }
-            _ => {}
+            // No answer to what was asked: the shard is tried once more in this round.
+            _ => self.step = Step::Moved,
         }
         None
     }

@@ -399,7 +399,7 @@ fn sb6_what_both_have_damaged_is_named_and_left_and_reads_are_refused() {
             let read = pair.cluster.at(number).read(&journal, Seq(0), 1000);
             assert_eq!(read, Err(StorageFault::Corrupt { journal: journal.clone(), seq }));
             let complaints = pair.cluster.at(number).complaints();
-            assert_eq!(complaints, [journal.clone()], "whoever reads it complains");
+            assert_eq!(complaints, std::slice::from_ref(&journal), "whoever reads it complains");
         }
         assert!(pair.dumps() == before, "nothing is touched");
     }
@@ -442,8 +442,12 @@ fn sc1_sc2_what_is_not_proven_is_not_written() {
     let before = pair.dumps();
     let two = pair.cluster.at(2);
     let corrupt = |seq| Err(StorageFault::Corrupt { journal: journal.clone(), seq: Seq(seq) });
-    assert_eq!(two.mend(&journal, epoch, head, &[forged.clone()]), corrupt(20), "SC1");
-    assert_eq!(two.mend(&journal, epoch, link, &[forged.clone()]), corrupt(20), "SC1: its own");
+    assert_eq!(two.mend(&journal, epoch, head, std::slice::from_ref(&forged)), corrupt(20), "SC1");
+    assert_eq!(
+        two.mend(&journal, epoch, link, std::slice::from_ref(&forged)),
+        corrupt(20),
+        "SC1: its own"
+    );
     let early = Link { seq: Seq(5), hash: [1; 32] };
     assert_eq!(two.mend(&journal, epoch, early, &raw[4..5]), corrupt(5), "SC1: asked by nobody");
     assert!(two.mend(&journal, Epoch(epoch.0 + 1), head, &raw[19..]).is_err(), "another epoch");
