@@ -102,7 +102,8 @@ pub(crate) fn compare<'a>(
     }
     for (journal, head) in after {
         let mine = Source::stored(restored, &journal, Seq(0), 1_000_000).expect("sound");
-        let theirs = Source::stored(of(&journal), &journal, Seq(0), head.0 as usize).expect("sound");
+        let theirs =
+            Source::stored(of(&journal), &journal, Seq(0), head.0 as usize).expect("sound");
         assert!(mine == theirs, "BU1: {journal} is another one");
     }
 }
