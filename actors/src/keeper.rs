@@ -143,6 +143,15 @@ fn read_entry<M: Part>(body: &[u8]) -> Result<(M::Event, Option<Request>), codec
     }
 }
 
+/// An entry's event, for whoever reads a journal beside its actor: the request behind it is checked
+/// and left out.
+///
+/// # Errors
+/// When it is none of this machine.
+pub fn event<M: Part>(body: &[u8]) -> Result<M::Event, codec::CodecFault> {
+    read_entry::<M>(body).map(|(event, _)| event)
+}
+
 /// A saved fold.
 fn read_fold<M: Part>(body: &[u8]) -> Result<(M, Answered), codec::CodecFault> {
     const MAX: usize = limits::SNAPSHOT_BYTES;

@@ -3,7 +3,8 @@
 //! Whoever writes a backup and whoever reads it come to the same result, with a memory that is
 //! bounded: a content that was among the first ones is not repeated for a second file.
 
-use protocol::{codec, file::FileEvent, id::FileId, key::Key, limits::EVENT_BYTES};
+use actors::{file::File, keeper};
+use protocol::{file::FileEvent, id::FileId, key::Key};
 use std::collections::BTreeSet;
 use storage::{content::ContentId, history, journal::JournalId};
 
@@ -35,7 +36,7 @@ impl Owed {
         let Some((journal, _)) = &self.open else { return Ok(()) };
         // One that is damaged is found by its chain.
         let Some(stored) = history::read_entry(entry) else { return Ok(()) };
-        let event = codec::decode::<FileEvent, EVENT_BYTES>(&stored.entry.body);
+        let event = keeper::event::<File>(&stored.entry.body);
         let event = event.map_err(|_| ArchiveFault::Record {
             journal: journal.clone(),
             seq: stored.entry.seq,
@@ -64,7 +65,9 @@ impl Owed {
 mod tests {
     use super::*;
     use protocol::{
-        id::{ConversationId, PersonId, TenantId},
+        codec,
+        id::{ConversationId, PersonId, RequestId, SessionId, TenantId},
+        request::Request,
         time::Time,
     };
     use storage::journal::Link;
@@ -85,7 +88,12 @@ mod tests {
     fn due(owed: &mut Owed, file: u128, events: &[FileEvent]) -> Option<ContentId> {
         let name = Key::File(FileId::from_u128(file)).to_string();
         let name = JournalId::new(&name).expect("a good name");
-        let bodies: Vec<Vec<u8>> = events.iter().map(codec::encode).collect();
+        let mut bodies: Vec<Vec<u8>> = events.iter().map(codec::encode).collect();
+        // As the shell keeps it: the last event is followed by the request it was kept for.
+        let (session, id) = (SessionId::from_u128(9), RequestId::from_u128(8));
+        if let Some(last) = bodies.last_mut() {
+            last.extend(codec::encode(&Request { session, id }));
+        }
         let at = Time::from_ms(1);
         let (append, ..) = history::write_append(&name, Link::genesis(&name), at, &bodies);
         owed.journal(&name);

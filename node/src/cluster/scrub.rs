@@ -3,14 +3,13 @@
 //! It reads on threads that may wait for the disk, asks other nodes on the stream for bulk, and
 //! ends with the member: at most one short read is left then.
 
+use actors::{file::File, keeper};
 use parking_lot::Mutex;
 use protocol::{
     cluster::{Map, NodeKey},
-    codec,
     file::FileEvent,
     frame::Fault,
     key::SHARDS,
-    limits::EVENT_BYTES,
     operator::Occurrence,
     peer::{PeerAnswer, PeerNo, PeerRequest},
     time::Time,
@@ -303,7 +302,7 @@ fn sums(answer: PeerAnswer, shard: u16) -> Result<Sums, Miss> {
 fn record(ledger: &Ledger, journal: &JournalId) -> Result<Option<ContentId>, StorageFault> {
     let mut named = None;
     for entry in ledger.read(journal, Seq(0), RECORD)? {
-        match codec::decode::<FileEvent, EVENT_BYTES>(&entry.body) {
+        match keeper::event::<File>(&entry.body) {
             Ok(FileEvent::Kept { bytes, content, .. }) => {
                 named = Some(ContentId { hash: content, len: bytes });
             }

@@ -1,6 +1,7 @@
 //! What the records of files in a shard ask for: which contents belong wherever the shard is held.
 
-use protocol::{codec, file::FileEvent, id::FileId, key::Key, limits};
+use actors::{file::File, keeper};
+use protocol::{file::FileEvent, id::FileId, key::Key};
 use storage::{
     content::ContentId,
     fault::StorageFault,
@@ -71,8 +72,7 @@ fn record(ledger: &Ledger, journal: &JournalId) -> Result<Option<Record>, Storag
     let Ok(Key::File(file)) = journal.as_str().parse() else { return Ok(None) };
     let mut asked = None;
     for entry in ledger.read(journal, Seq(0), EVENTS)? {
-        let event = codec::decode::<FileEvent, { limits::EVENT_BYTES }>(&entry.body);
-        asked = match event {
+        asked = match keeper::event::<File>(&entry.body) {
             Ok(FileEvent::Kept { content, bytes, .. }) => {
                 Some(Record { file, content: ContentId { hash: content, len: bytes } })
             }
