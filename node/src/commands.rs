@@ -8,7 +8,10 @@ use protocol::{
     codec,
     id::NodeId,
 };
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     clock::now,
@@ -181,13 +184,7 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             println!("{} shards will move, a few at a time.", done["moves"]);
         }
         ClusterCommand::Set { what: Knob::Countries, value } => {
-            let allowed = value.split(',').map(|it| it.trim().to_owned()).collect();
-            let setting = Setting::Countries { allowed };
-            order(&data, &Order::Set { setting, by: user() }).await?;
-            println!(
-                "Data may lie in {value} only. What lies elsewhere is moved away, a few shards at a \
-                 time; `konsil cluster status` says when it is."
-            );
+            set_countries(&data, &value).await?;
         }
         ClusterCommand::Force { shard, node, why, accept_loss, although_served } => {
             if !accept_loss {
@@ -216,6 +213,17 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             println!("{}", serde_json::to_string_pretty(&demo)?);
         }
     }
+    Ok(())
+}
+
+async fn set_countries(data: &Path, value: &str) -> Result<()> {
+    let allowed = value.split(',').map(|it| it.trim().to_owned()).collect();
+    let setting = Setting::Countries { allowed };
+    order(data, &Order::Set { setting, by: user() }).await?;
+    println!(
+        "Data may lie in {value} only. What lies elsewhere is moved away, a few shards at a time; \
+         `konsil cluster status` says when it is."
+    );
     Ok(())
 }
 

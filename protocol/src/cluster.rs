@@ -340,7 +340,8 @@ impl Map {
     /// The map as it is kept and sent: in the words of its own level (VR4).
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = codec::encode(self);
-        if self.level >= TAILED {
+        // Nothing is chosen below that level, but what was must never be forgotten.
+        if self.level >= TAILED || self.settings != Settings::default() {
             let settings = self.settings.clone();
             bytes.extend(codec::encode(&Tail { level: self.level, settings }));
         }

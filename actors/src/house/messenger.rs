@@ -52,16 +52,20 @@ pub(super) async fn carry(house: Weak<House>, mut bag: mpsc::Receiver<Errand>) {
     }
 }
 
-/// Has those who are owed ask again, for ever.
+/// Has those who are owed ask again, until the house stops: what is under its roof is let go then.
 pub(super) async fn settle(roof: Arc<Roof>) {
+    let stopped = || roof.stopped.load(Ordering::Relaxed);
     loop {
         roof.debt.notified().await;
+        if stopped() {
+            return;
+        }
         // Never at once: what was given up could not be done for some time.
         tokio::time::sleep(AGAIN).await;
         let owed = std::mem::take(&mut *roof.owed.lock());
         for from in owed {
             let Some(house) = roof.house.get().and_then(Weak::upgrade) else { return };
-            if roof.stopped.load(Ordering::Relaxed) {
+            if stopped() {
                 return;
             }
             house.pay(from).await;

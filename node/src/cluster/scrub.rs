@@ -127,6 +127,8 @@ impl Scrub {
                     scrubber.done(steady_ms(), done);
                 }
             }
+            // Acts that end at once must not keep the node from stopping.
+            tokio::task::yield_now().await;
             for news in scrubber.news() {
                 log(&news);
                 let _ = self.news.try_send(news); // full, or nobody listens: it is in the log

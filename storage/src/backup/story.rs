@@ -86,10 +86,16 @@ impl Story {
         Ok(())
     }
 
-    /// A journal begins, at its shard's end of the alphabet: none comes twice in one go.
+    /// A journal begins, at its shard's end of the alphabet: none comes twice in one go. Kinds of
+    /// journals follow each other in whatever order they rely on each other.
     fn journal(&mut self, name: &JournalId) -> Result<(), Wrong> {
+        fn kind(journal: &JournalId) -> Option<&str> {
+            journal.as_str().split('/').next()
+        }
         let before = self.end_journal()?;
-        let back = |before: &JournalId| before >= name && before.shard() == name.shard();
+        let back = |before: &JournalId| {
+            before >= name && kind(before) == kind(name) && before.shard() == name.shard()
+        };
         if before.as_ref().is_some_and(back) {
             return Err(Wrong::Order { what: "a journal" });
         }

@@ -119,6 +119,7 @@ pub(crate) async fn chatter(
         if let Reply::Done { .. } = socket.ask(say(kept)).await {
             kept += 1;
         }
+        socket.ack().await; // or it is cut, as one that does not keep up
     }
     kept
 }

@@ -128,8 +128,10 @@ async fn bu1_bu2_shards_on_three_nodes_one_of_which_goes_meanwhile_make_one_back
 
     let ledger = |node: &Node| node.holder.ledger.clone();
     let (one, two, three) = (ledger(&stage.node), ledger(&second), ledger(&third));
-    let before = served_heads(&[&one, &two, &three]);
-    assert!(before.len() > 45, "something is to be kept");
+    let all = || served_heads(&[&one, &two, &three]);
+    super::stage::eventually("everything to be served", || all().len() > 45).await;
+    let before = all();
+    assert!(before.len() > 45, "something is to be kept: {}", before.len());
     drop(two);
 
     // People write, and the second node goes when the rooms are being read.
