@@ -39,11 +39,14 @@ pub(crate) struct Machine {
     pub(crate) node: Option<Node>,
 }
 
+/// What is told to each node beside what all are told.
+type Turn = Box<dyn Fn(usize, &mut Config)>;
+
 /// A cluster.
 pub(crate) struct Town {
     pub(crate) machines: Vec<Machine>,
     pub(crate) demo: Demo,
-    turn: Box<dyn Fn(usize, &mut Config)>,
+    turn: Turn,
     address: [u8; 2],
     dir: TempDir,
 }
