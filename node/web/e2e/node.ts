@@ -1,4 +1,5 @@
 /** The real node as a child of a test. Only this child is ever ended. */
+import type { Overview } from "../src/protocol/operator";
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createSocket } from "node:dgram";
@@ -74,9 +75,9 @@ export class RealNode {
 
   /** The one of several that carries a call of two, as another one sees it; 0 when there is none. */
   carrier(ask: number): number {
-    const rows = this.order(ask, "status").split("\n").map((line) => line.trim().split(/\s+/));
-    const row = rows.find((columns) => /^node-\d$/.test(columns[1] ?? "") && columns[7] === "2");
-    return Number(row?.[1]?.slice("node-".length) ?? 0);
+    const { overview } = JSON.parse(this.order(ask, "status", "--json")) as { overview: Overview };
+    const node = overview.nodes.find((one) => one.figures.calls === 2);
+    return Number(node?.name.slice("node-".length) ?? 0);
   }
 
   /** Whether any one of them may die, and nothing moves: every shard on two, votes to spare. */

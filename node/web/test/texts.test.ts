@@ -63,7 +63,8 @@ describe.each(LANGUAGES)("%s", (language) => {
   test("formats every sentence without a fault", () => {
     const all = { count: 2, number: 1, name: "A", names: "A, B", title: "T", expert: "E", time: "1", until: "2", since: "3",
       shards: 3, nodes: 3, calls: 1, sockets: 2, all: 256, counts: "C", site: "S", country: "DE", release: "1",
-      which: "1", why: "W", primary: "a", twin: "b", state: "s", epoch: 1, shard: 4, by: "B", files: 2, countries: "DE" };
+      which: "1", why: "W", primary: "a", twin: "b", state: "s", epoch: 1, shard: 4, by: "B", files: 2, countries: "DE",
+      newest: "2", behind: "A", speaks: 1, needs: 2, knows: 2, what: "file", entry: 3 };
     for (const key of keys) {
       const faults: Error[] = [];
       bundles[language]!.formatPattern(bundles[language]!.getMessage(key)!.value!, all, faults);

@@ -142,5 +142,5 @@ happened-moved = { $shards ->
 }
 happened-forced = Shard { $shard } wurde mit Gewalt vergeben, von { $by }.
 happened-countries = Daten dürfen liegen in { $countries }. Gewählt von { $by }.
-happened-damaged = Auf diesem Knoten ist { $what } beschädigt (Shard { $shard }, Eintrag { $entry }) und nicht geheilt.
+happened-damaged = Beschädigt und nicht geheilt, auf diesem Knoten: { $what } (Shard { $shard }, Eintrag { $entry }).
 happened-mended = Auf diesem Knoten war { $what } beschädigt (Shard { $shard }) und ist geheilt.
