@@ -138,7 +138,7 @@ async fn run() -> Result<()> {
             let witness = witness.context("the witness cannot start")?;
             tracing::info!("the witness is ready");
             let fatal = witness.fatal();
-            let ended = ended(fatal).await;
+            let ended = ended(fatal, stop_asked()).await;
             witness.stop().await;
             ended
         }
@@ -180,7 +180,12 @@ async fn run() -> Result<()> {
 
 async fn serve(config: Config, demo: bool) -> Result<()> {
     let data = config.storage.data.clone();
-    let node = Node::start(config).await.context("the node cannot start")?;
+    // Heard from the beginning: a node that still starts has nothing to say goodbye to, and ends.
+    let mut asked = tokio::spawn(stop_asked());
+    let node = tokio::select! {
+        started = Node::start(config) => started.context("the node cannot start")?,
+        stopped = &mut asked => return stopped?,
+    };
     if demo {
         let url = format!("https://localhost:{}", node.address.port());
         let demo = dev::prepare(&node.gate, &url, &data).await?;
@@ -189,14 +194,17 @@ async fn serve(config: Config, demo: bool) -> Result<()> {
         tracing::info!(address = %node.address, "the node is ready");
     }
     let fatal = node.fatal();
-    let ended = ended(fatal).await;
+    let ended = ended(fatal, async { asked.await? }).await;
     println!("Stopping; nothing acknowledged is lost.");
     node.stop().await;
     ended
 }
 
 /// Waits until somebody wants the process to end, or until it must not go on.
-async fn ended(mut fatal: watch::Receiver<Option<String>>) -> Result<()> {
+async fn ended(
+    mut fatal: watch::Receiver<Option<String>>,
+    asked: impl Future<Output = Result<()>>,
+) -> Result<()> {
     let must = async {
         match fatal.wait_for(Option::is_some).await {
             Ok(why) => why.clone().unwrap_or_default(),
@@ -204,7 +212,7 @@ async fn ended(mut fatal: watch::Receiver<Option<String>>) -> Result<()> {
         }
     };
     tokio::select! {
-        asked = stop_asked() => asked,
+        asked = asked => asked,
         why = must => bail!(why),
     }
 }

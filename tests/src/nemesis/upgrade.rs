@@ -96,7 +96,12 @@ impl<'a> Upgrade<'a> {
     /// Stops a node and starts it with one of the two releases on the same disk.
     fn runs(&mut self, node: usize, new: bool) -> Result<()> {
         self.crowd.mark(&format!("node {node} is stopped"));
-        self.machines.stop(node)?;
+        match self.machines.stop(node) {
+            // The release before hears SIGTERM only when it serves; earlier it dies of it, and its
+            // journals stand that.
+            Err(_) if !self.upgraded[node] => self.machines.kill(node)?,
+            stopped => stopped?,
+        }
         self.begins(node, new)
     }
 
