@@ -146,18 +146,7 @@ fn user() -> String {
 pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
     let data = place.folder()?;
     match command {
-        ClusterCommand::Status { json } => {
-            let status = order(&data, &Order::Status {}).await?;
-            if json {
-                println!("{}", serde_json::to_string_pretty(&status)?);
-                return Ok(());
-            }
-            let overview = status.get("overview").cloned().context("a status has an overview")?;
-            let overview: Overview = serde_json::from_value(overview)?;
-            let words = status.get("words").cloned().context("a status has words")?;
-            print!("{}", print::overview(&overview, &serde_json::from_value::<Vec<_>>(words)?));
-            print!("{}", print::scrub(&status["scrub"], now().ms()));
-        }
+        ClusterCommand::Status { json } => status(&data, json).await?,
         ClusterCommand::Invite { minutes, witness } => {
             let invited = order(&data, &Order::Invite { minutes, witness }).await?;
             let token = invited["token"].as_str().context("an invitation has a token")?;
@@ -213,6 +202,20 @@ pub async fn cluster(place: &Where, command: ClusterCommand) -> Result<()> {
             println!("{}", serde_json::to_string_pretty(&demo)?);
         }
     }
+    Ok(())
+}
+
+async fn status(data: &Path, json: bool) -> Result<()> {
+    let status = order(data, &Order::Status {}).await?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+        return Ok(());
+    }
+    let overview = status.get("overview").cloned().context("a status has an overview")?;
+    let overview: Overview = serde_json::from_value(overview)?;
+    let words = status.get("words").cloned().context("a status has words")?;
+    print!("{}", print::overview(&overview, &serde_json::from_value::<Vec<_>>(words)?));
+    print!("{}", print::scrub(&status["scrub"], now().ms()));
     Ok(())
 }
 
