@@ -41,8 +41,9 @@ use crate::invariants::Promises;
 /// What is too much work for every step is looked at after so many.
 const LOOK_AGAIN: u64 = 64;
 
-/// Calm weather lasts at most this long before everything must be well.
-const CONVERGES: Moment = secs(60);
+/// Calm weather lasts at most this long before everything must be well: two copies, one after the
+/// other, over the slowest pages and the roughest air a seed makes take more than a minute.
+const CONVERGES: Moment = secs(120);
 
 /// A cluster, what it promised, and what comes of it.
 #[derive(Debug)]
