@@ -222,7 +222,7 @@ impl Parts {
         let done = tokio::task::spawn_blocking(move || match act {
             Act::Places { shard, epoch } => Done::Places(miss(ledger.mend_places(shard, epoch))),
             Act::List { shard, after } => {
-                Done::Listed(miss(ledger.listing(shard, after.as_ref(), PAGE)))
+                Done::Listed(miss(ledger.journals_in(shard, after.as_ref(), PAGE)))
             }
             Act::Look { journal, epoch, from, theirs } => {
                 Done::Looked(miss(ledger.look(&journal, epoch, from, theirs)))

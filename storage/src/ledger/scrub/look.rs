@@ -9,7 +9,7 @@ use crate::{
     fault::StorageFault,
     history,
     journal::{JournalId, Link, Seq},
-    ledger::{Ledger, core::Core, keys, twins::journals_of},
+    ledger::{Ledger, core::Core, keys},
     scrub::{Look, Theirs, Verdict},
 };
 
@@ -17,19 +17,6 @@ use crate::{
 const BYTES: u64 = 1024 * 1024;
 
 impl Ledger {
-    /// At most `limit` journals of a shard behind `after`, in order.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub fn listing(
-        &self,
-        shard: u16,
-        after: Option<&JournalId>,
-        limit: usize,
-    ) -> Result<Vec<JournalId>, StorageFault> {
-        journals_of(&self.0.core, shard, after, limit)
-    }
-
     /// Reads a stretch of what the engine holds of a journal, from its head or from `from` down,
     /// and compares it with what the other copy says of it.
     ///

@@ -158,7 +158,7 @@ impl Pair {
                 Seen::Sums { from: to, sums: miss(sums) }
             }
             Act::List { shard, after } => {
-                Seen::Listed(miss(me.listing(shard, after.as_ref(), 256)))
+                Seen::Listed(miss(me.journals_in(shard, after.as_ref(), 256)))
             }
             Act::Look { journal, epoch, from, theirs } => {
                 Seen::Looked(miss(me.look(&journal, epoch, from, theirs)))
