@@ -413,10 +413,10 @@ impl<'a> Life<'a> {
                     self.unwatch(topic, id); // taken back while it was under way
                 }
             }
-            Done::Watched(topic, id, Err(no)) => {
-                if self.watches.get(&topic) == Some(&id) {
-                    self.watches.remove(&topic);
-                }
+            // Taken back while it was under way; what became of it concerns nobody.
+            Done::Watched(topic, id, Err(_)) if self.watches.get(&topic) != Some(&id) => {}
+            Done::Watched(topic, _, Err(no)) => {
+                self.watches.remove(&topic);
                 match reply_of(no) {
                     Reply::Refused { refusal } => self.not_shown(topic, refusal),
                     _ => self.outbox.cut(Cut::Slow), // comes back and tries again

@@ -160,6 +160,23 @@ async fn odd_but_harmless_frames_are_borne() {
     done(socket.ask(stage.say(message, longest)).await);
 }
 
+/// A watch that is asked for anew while the one before is still under way takes its place, and what
+/// becomes of the one before ends nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_asked_for_again_and_again_is_one_watch() {
+    let stage = Stage::with(|config| config.limits.commands_per_second = 1_000).await;
+    let browser = stage.expert().await;
+    for _ in 0..20 {
+        let mut socket = browser.socket().await;
+        for _ in 0..30 {
+            socket.say(&ToNode::Watch { topic: Topic::Tenant {}, after: Seq::START }).await;
+        }
+        socket.say(&ToNode::Unwatch { topic: Topic::Tenant {} }).await;
+        done(socket.ask(stage.of_room(RoomCommand::Knock {})).await);
+        done(socket.ask(stage.of_room(RoomCommand::Leave {})).await);
+    }
+}
+
 /// W6: chatter that brings nothing is counted, whatever kind it is of.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_cut_as_a_flood() {
