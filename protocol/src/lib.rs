@@ -35,3 +35,4 @@ pub mod time;
 pub mod twin;
 pub mod vault;
 pub mod version;
+pub mod websocket;

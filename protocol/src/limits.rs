@@ -14,6 +14,10 @@ pub const FRAMES_IN_FLIGHT: usize = 1024;
 pub const ACK_EVERY: usize = 64;
 /// Bytes that may wait for one browser before its socket is cut; it resumes by cursor.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
+/// Frames that are put down together for everybody who gets them.
+pub const BURST_FRAMES: usize = 64;
+/// Bytes of them, unless one alone is longer.
+pub const BURST_BYTES: usize = 64 * 1024;
 /// Topics one socket may watch: the expert's start page watches a room for each open case.
 pub const TOPICS_PER_SOCKET: usize = 256;
 /// Sockets of one session at a time (tabs of one browser).
@@ -93,6 +97,10 @@ const _: () = {
     assert!(MESSAGE_CHARS * 4 + MESSAGE_FILES * 16 + 256 <= EVENT_BYTES);
     // A browser that acknowledges on time is never cut.
     assert!(ACK_EVERY * 4 <= FRAMES_IN_FLIGHT);
+    // Nor one whose whole next burst waits until it may be sent.
+    assert!(ACK_EVERY + BURST_FRAMES <= FRAMES_IN_FLIGHT);
+    // Bursts never fill a socket's outbox by themselves.
+    assert!(BURST_BYTES * 4 <= OUTBOX_BYTES);
     // One full view never fills a socket's whole outbox.
     assert!(FRAME_DOWN_BYTES * 2 <= OUTBOX_BYTES);
     // A full page of the longest messages is cut by bytes, not only by count; a usual page fits.
