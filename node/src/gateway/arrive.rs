@@ -10,8 +10,6 @@
 //! - **J3** A node alone hands out no tickets; one that is relieved is alone only when nobody else
 //!   serves.
 
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::{StreamExt, stream::SplitStream};
 use protocol::{
     caller::Caller,
     codec,
@@ -28,7 +26,7 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::{Gate, auth};
+use super::{Gate, auth, pipe::Pipe};
 
 /// How long a ticket is good.
 pub const TICKET_LIFE: Span = Span::from_secs(120);
@@ -43,10 +41,10 @@ const _: () = assert!(RENEWED.as_millis() as u64 * 2 < TICKET_LIFE.ms());
 /// The cut that ends the socket.
 pub(super) async fn ticket(
     gate: &Gate,
-    up: &mut SplitStream<WebSocket>,
+    pipe: &mut Pipe,
 ) -> Result<(TenantId, SessionId), Cut> {
-    let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
-    let Message::Text(text) = first else { return Err(Cut::Version) };
+    let first = pipe.text().await.map_err(|_| Cut::Malformed)?;
+    let text = first.ok_or(Cut::Version)?;
     let ticket = match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {
         Ok(ToNode::Arrive { version, ticket }) if version == version::WIRE => ticket,
         Ok(_) => return Err(Cut::Version),
