@@ -1,6 +1,10 @@
 //! A browser of the tests: takes frames out one by one, however they were told.
 
-use protocol::{codec, frame::ToBrowser, limits};
+use protocol::{
+    codec,
+    frame::{Cut, ToBrowser},
+    limits,
+};
 use std::{collections::VecDeque, time::Duration};
 
 use super::Outgoing;
@@ -30,5 +34,14 @@ impl Listener {
             }));
         }
         self.unread.pop_front().expect("not empty")
+    }
+
+    /// Takes everything to the end: why it ended.
+    pub(crate) async fn cut(&mut self) -> Cut {
+        loop {
+            if let Err(why) = self.outgoing.next(usize::MAX).await {
+                return why;
+            }
+        }
     }
 }

@@ -39,10 +39,7 @@ const _: () = assert!(RENEWED.as_millis() as u64 * 2 < TICKET_LIFE.ms());
 ///
 /// # Errors
 /// The cut that ends the socket.
-pub(super) async fn ticket(
-    gate: &Gate,
-    pipe: &mut Pipe,
-) -> Result<(TenantId, SessionId), Cut> {
+pub(super) async fn ticket(gate: &Gate, pipe: &mut Pipe) -> Result<(TenantId, SessionId), Cut> {
     let first = pipe.text().await.map_err(|_| Cut::Malformed)?;
     let text = first.ok_or(Cut::Version)?;
     let ticket = match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {

@@ -391,14 +391,7 @@ impl Browser {
 
     /// Reads to the end of its socket: why it ended.
     pub(super) async fn cut(&mut self) -> Cut {
-        let ended = async {
-            loop {
-                if let Err(why) = self.frames.next().await {
-                    return why;
-                }
-            }
-        };
-        let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.frames.cut()).await;
         ended.expect("the socket ends within the test's patience")
     }
 
