@@ -8,6 +8,7 @@
 //!   it is kept.
 //! - **WS2** What breaks RFC 6455 is refused, and nothing is read behind it.
 //! - **WS3** However the bytes are cut, the same words are read.
+//! - **WS4** A message comes in at most [`PIECES`] frames, so that what costs time is counted.
 
 use crate::limits::FRAME_UP_BYTES;
 
@@ -15,6 +16,8 @@ use crate::limits::FRAME_UP_BYTES;
 pub const HEAD_BYTES: usize = 10;
 /// Bytes a control frame may carry (RFC 6455, 5.5).
 pub const CONTROL_BYTES: usize = 125;
+/// Frames of one message: browsers cut none of those this protocol allows.
+pub const PIECES: u16 = 256;
 /// What is hashed behind a browser's key to answer its handshake (RFC 6455, 1.3).
 pub const HANDSHAKE: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -124,8 +127,9 @@ pub struct Reader {
     head: [u8; 14],
     head_len: u8,
     frame: Option<Frame>,
-    /// The kind of the message under way.
+    /// The kind of the message under way, and how many frames of it have begun.
     kind: Option<u8>,
+    pieces: u16,
     message: Vec<u8>,
     control: Vec<u8>,
 }
@@ -207,7 +211,7 @@ impl Reader {
             return Err(Broken::Forbidden); // WS2
         }
         let right = match kind {
-            MORE => self.kind.is_some(),
+            MORE => self.kind.is_some() && self.pieces < PIECES, // WS4
             TEXT | BINARY => self.kind.is_none(),
             CLOSE | PING | PONG => last && len <= CONTROL_BYTES as u64 && (kind, len) != (CLOSE, 1),
             _ => false,
@@ -219,8 +223,10 @@ impl Reader {
         if kind < CLOSE && len > FRAME_UP_BYTES - self.message.len() {
             return Err(Broken::TooLong); // WS1
         }
-        if matches!(kind, TEXT | BINARY) {
-            self.kind = Some(kind);
+        match kind {
+            MORE => self.pieces += 1,
+            TEXT | BINARY => (self.kind, self.pieces) = (Some(kind), 1),
+            _ => {}
         }
         Ok(Frame { kind, last, mask, at: 0, len })
     }

@@ -139,6 +139,18 @@ fn ws2_what_the_rfc_forbids_is_refused() {
 }
 
 #[test]
+fn ws4_a_message_in_endless_pieces_is_cut() {
+    let cut = |pieces: u16| {
+        let mut frames = masked(TEXT, b"", [0; 4]);
+        (2..pieces).for_each(|_| frames.extend(masked(MORE, b"", [0; 4])));
+        [frames, masked(FINAL, b"x", [0; 4])].concat()
+    };
+    let whole = cut(PIECES);
+    assert_eq!(read(&[&whole, &whole]), (vec![Said::Text("x".into()); 2], None));
+    assert_eq!(read(&[&cut(PIECES + 1)]), (vec![], Some(Broken::Forbidden)), "WS4");
+}
+
+#[test]
 fn control_frames_are_as_others_read_them() {
     assert_eq!(ping(), [0x89, 0]);
     assert_eq!(pong(b"a"), [0x8a, 1, b'a']);
