@@ -195,21 +195,22 @@ impl Reader {
             self.head[have] = byte;
             self.head_len += 1;
             *bytes = rest;
+            if have == 1 && (self.head[0] & RESERVED != 0 || byte & MASKED == 0) {
+                return Err(Broken::Forbidden); // WS2: at once, for a bare frame may end here
+            }
         }
     }
 
     /// Judges a head before anything of its frame is kept.
     fn announced(&mut self, long: usize) -> Result<Frame, Broken> {
         let [first, second, more @ ..] = self.head;
+        assert!(second & MASKED != 0, "WS2");
         let (kind, last) = (first & 0x0f, first & FINAL != 0);
         let len = match long {
             0 => u64::from(second & !MASKED),
             long => more[..long].iter().fold(0, |len, byte| len << 8 | u64::from(*byte)),
         };
         let mask = [more[long], more[long + 1], more[long + 2], more[long + 3]];
-        if first & RESERVED != 0 || second & MASKED == 0 {
-            return Err(Broken::Forbidden); // WS2
-        }
         let right = match kind {
             MORE => self.kind.is_some() && self.pieces < PIECES, // WS4
             TEXT | BINARY => self.kind.is_none(),
