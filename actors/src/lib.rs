@@ -18,6 +18,7 @@ mod answered;
 pub mod calls;
 pub mod cast;
 pub mod conversation;
+mod durable;
 pub mod effect;
 pub mod file;
 pub mod handle;

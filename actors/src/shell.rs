@@ -35,16 +35,14 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     collections::{BTreeMap, VecDeque},
     marker::PhantomData,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 use storage::fault::StorageFault;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     answered::Answered,
+    durable::Durable,
     effect::Effect,
     handle::{Asker, Cursor, Done, Mail, No, Place, Watch},
     keeper::{Keeper, no_of},
@@ -116,27 +114,6 @@ pub(crate) struct Running<M: Part> {
     snapshot: Seq,
     durable: Arc<Durable>,
     line: VecDeque<Waiting<M>>,
-}
-
-/// How far the log has come. Everything it says before the actor looks is one mail.
-#[derive(Default)]
-struct Durable {
-    upto: AtomicU64,
-    said: AtomicBool,
-}
-
-impl Durable {
-    /// Everything up to here is durable. True when the actor must be told to look.
-    fn reached(&self, upto: Seq) -> bool {
-        self.upto.fetch_max(upto.0, Ordering::AcqRel);
-        !self.said.swap(true, Ordering::AcqRel)
-    }
-
-    /// The actor looks. In this order: what is reached behind its back is said again.
-    fn taken(&self) -> Seq {
-        self.said.swap(false, Ordering::AcqRel);
-        Seq(self.upto.load(Ordering::Acquire))
-    }
 }
 
 /// Something decided that waits for the disk.
