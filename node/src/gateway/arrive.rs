@@ -10,7 +10,10 @@
 //! - **J3** A node alone hands out no tickets; one that is relieved is alone only when nobody else
 //!   serves.
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::{
+    extract::ws::{Message, WebSocket},
+    http::HeaderMap,
+};
 use futures_util::{StreamExt, stream::SplitStream};
 use protocol::{
     caller::Caller,
@@ -65,8 +68,12 @@ pub(super) async fn ticket(
 /// The cut that ends the socket.
 pub(super) async fn known(
     gate: &Gate,
+    headers: &HeaderMap,
     (tenant, session): (TenantId, SessionId),
 ) -> Result<(Caller, Origin), Cut> {
+    if !gate.tenancy.admits_arrival(headers, tenant) {
+        return Err(Cut::SessionOver); // J1, and the tenant's own (TN2)
+    }
     match auth::known(gate, tenant, session).await {
         Ok(known) => Ok((known.by, known.origin)), // J1
         Err(no) if no.is_session() => Err(Cut::SessionOver),

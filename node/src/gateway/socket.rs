@@ -42,6 +42,7 @@ use protocol::{
     id::{LinkId, RoomId},
     key::Key,
     limits,
+    rights::Act,
     room::RoomCommand,
     session::Origin,
     time::Time,
@@ -104,7 +105,7 @@ pub async fn upgrade(
         .max_frame_size(limits::FRAME_UP_BYTES);
     Ok(match known {
         _ if page == Page::OfAnotherNode => {
-            ws.on_upgrade(async move |socket| arriving(&gate, socket).await)
+            ws.on_upgrade(async move |socket| arriving(&gate, &headers, socket).await)
         }
         Ok((by, origin)) => {
             let life = async move |socket| live(&gate, by, origin, socket, false).await;
@@ -118,9 +119,9 @@ pub async fn upgrade(
 }
 
 /// A page of another node: nobody is known before its first frame shows a ticket.
-async fn arriving(gate: &Shared, socket: WebSocket) {
+async fn arriving(gate: &Shared, headers: &HeaderMap, socket: WebSocket) {
     let (mut down, mut up) = socket.split();
-    let arrived = async |ticket| arrive::known(gate, ticket).await;
+    let arrived = async |ticket| arrive::known(gate, headers, ticket).await;
     let why = match met(arrive::ticket(gate, &mut up), arrived).await {
         Ok((by, origin)) => {
             let whole = down.reunite(up).expect("two halves of one socket");
@@ -368,7 +369,8 @@ impl<'a> Life<'a> {
                 if request.len() > 64 {
                     return Err(Cut::Malformed);
                 }
-                if let Err(refusal) = reach::command(&self.origin, &command) {
+                let may = self.may(Act::of(&command)); // RI1
+                if let Err(refusal) = may.and_then(|()| reach::command(&self.origin, &command)) {
                     self.done(Done::Answered(ask, Reply::Refused { refusal }));
                     return Ok(());
                 }
@@ -382,8 +384,14 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
+    /// What the table of rights says, before anybody is asked.
+    fn may(&self, act: Act) -> Result<(), Refusal> {
+        act.by(self.by.role).map_err(|why| Refusal::Rights { why })
+    }
+
     fn watch(&mut self, topic: Topic, after: Cursor, asks: &mut Asks<'a>) -> Result<(), Cut> {
-        if let Err(refusal) = reach::topic(&self.origin, &topic) {
+        let may = self.may(Act::watching(&topic)); // RI1
+        if let Err(refusal) = may.and_then(|()| reach::topic(&self.origin, &topic)) {
             self.not_shown(topic, refusal);
             return Ok(());
         }
@@ -493,6 +501,7 @@ fn key_of(topic: &Topic, by: &Caller) -> Key {
         Topic::Tenant {} => Key::Tenant(by.tenant),
         Topic::Room { room } => Key::Room(room),
         Topic::Conversation { conversation } => Key::Conversation(conversation),
+        Topic::Accounts {} => Key::Accounts(by.tenant),
     }
 }
 
