@@ -1,7 +1,7 @@
 //! Everything that can be done, once, in the words of a browser: the rows of the table of rights.
 //!
-//! The match is exhaustive: a row without a deed does not compile, so nothing is left out of the
-//! tests of rights and of tenants, which walk this list.
+//! A row without a deed fails every test that walks the list, so nothing is left out of the tests of
+//! rights and of tenants.
 
 use protocol::{
     accounts::AccountsCommand,
