@@ -8,12 +8,14 @@
 //! | [`room`] | who sits, waits, leads | seats, the door, the tenant |
 //! | [`conversation`] | messages in one order | its people, the room |
 //! | [`file`](mod@file) | what an upload is and where it lies | the gateway |
+//! | [`accounts`] | who has an account, and which roles | administrators, the gateway |
 //!
 //! A machine decides and folds ([`protocol::machine`]); [`shell`] keeps and then tells; a
 //! [`cast`] wakes and puts to sleep; the [`house`] holds all casts, carries what one actor asks of
 //! another, and finds an actor on whatever node it lives, over the [`road`]. No machine imports
 //! another: they share the words of [`effect`].
 
+pub mod accounts;
 mod answered;
 pub mod calls;
 pub mod cast;

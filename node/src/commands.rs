@@ -28,9 +28,13 @@ use crate::{
 };
 
 mod archive;
+mod people;
 mod print;
+mod tenants;
 
 pub use self::archive::{ArchiveCommand, archive};
+pub use self::people::{AccountCommand, account, rights};
+pub use self::tenants::{TenantCommand, tenant};
 
 /// Which node is spoken to.
 #[derive(Debug, Args)]

@@ -50,6 +50,7 @@ use crate::{
     config::{Config, EngineName},
     gateway::{
         self, Gate, guard::Guards, health::Contact, operator::Desk, rounds, socket::PerSession,
+        tenancy::Tenancy,
     },
     media::{MediaConfig, MediaLoop},
     metrics::Metrics,
@@ -58,6 +59,7 @@ use crate::{
     tls::{self, TlsFault},
 };
 
+mod people;
 mod wiring;
 
 /// How often idle actors are put to sleep and quiet addresses forgotten.
@@ -313,7 +315,7 @@ fn open_gate(
     sight: &Arc<Sight>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<Arc<Gate>, StartFault> {
-    let wiring::Told { nodes, pages, moving } = wiring::watch_map(&ground.member);
+    let wiring::Told { nodes, pages, moving, tenants } = wiring::watch_map(&ground.member);
     let Ground { files, secrets, tenant, node, holder, member, .. } = ground;
     Ok(Arc::new(Gate {
         house,
@@ -329,6 +331,7 @@ fn open_gate(
         contact: Contact::default(),
         secrets,
         tenant,
+        tenancy: Tenancy::new(tenant, tenants),
         node,
         guards: Guards::new(&config.limits),
         metrics: Arc::new(Metrics::new()?),

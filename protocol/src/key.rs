@@ -20,6 +20,8 @@ pub enum Key {
     Conversation(ConversationId),
     /// An uploaded file's record.
     File(FileId),
+    /// Who has an account with a tenant, and which roles. Since version 3.
+    Accounts(TenantId),
 }
 
 /// Shards of a cluster unless it was created with another number (design 5).
@@ -36,7 +38,7 @@ impl Key {
 
     const fn bits(self) -> u128 {
         match self {
-            Self::Tenant(id) | Self::Vault(id) => id.as_u128(),
+            Self::Tenant(id) | Self::Vault(id) | Self::Accounts(id) => id.as_u128(),
             Self::Session(id) => id.as_u128(),
             Self::Room(id) => id.as_u128(),
             Self::Conversation(id) => id.as_u128(),
@@ -59,6 +61,7 @@ impl std::str::FromStr for Key {
             "room" => id.parse().map(Self::Room),
             "conversation" => id.parse().map(Self::Conversation),
             "file" => id.parse().map(Self::File),
+            "accounts" => id.parse().map(Self::Accounts),
             _ => Err(no),
         }
     }
@@ -73,6 +76,7 @@ impl fmt::Display for Key {
             Self::Room(id) => write!(to, "room/{id}"),
             Self::Conversation(id) => write!(to, "conversation/{id}"),
             Self::File(id) => write!(to, "file/{id}"),
+            Self::Accounts(id) => write!(to, "accounts/{id}"),
         }
     }
 }
@@ -90,6 +94,7 @@ mod tests {
             Key::Room(RoomId::from_u128(4)),
             Key::Conversation(ConversationId::from_u128(5)),
             Key::File(FileId::from_u128(u128::MAX)),
+            Key::Accounts(TenantId::from_u128(6)),
         ];
         for key in keys {
             assert_eq!(key.to_string().parse(), Ok(key));

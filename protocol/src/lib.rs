@@ -14,6 +14,7 @@
 #[macro_use]
 mod word;
 
+pub mod accounts;
 pub mod caller;
 pub mod cluster;
 pub mod codec;
@@ -28,6 +29,7 @@ pub mod media;
 pub mod operator;
 pub mod peer;
 pub mod request;
+pub mod rights;
 pub mod room;
 pub mod session;
 pub mod tenant;

@@ -88,7 +88,24 @@ pub const REQUESTS_PER_SESSION: usize = 64;
 /// Bytes of a request behind an event.
 pub const REQUEST_BYTES: usize = 32;
 
+/// Accounts one tenant may have.
+pub const ACCOUNTS: usize = 5_000;
+/// Critical rights that may be asked for at a time.
+pub const GRANTS_OPEN: usize = 200;
+/// Changes of rights that are shown; the journal has all.
+pub const ACCOUNTS_HISTORY: usize = 500;
+/// How long a critical right may be asked for before it has to be asked for anew.
+pub const GRANT_OPEN: Span = Span::from_secs(14 * 24 * 3600);
+/// How long support is let in at most.
+pub const SUPPORT_LIFE: Span = Span::from_secs(3 * 24 * 3600);
+/// How long an auditor is let in at most.
+pub const AUDITOR_LIFE: Span = Span::from_secs(90 * 24 * 3600);
+/// The shortest that anybody is let in.
+pub const GRANT_LIFE_LEAST: Span = Span::from_secs(60);
+
 const _: () = {
+    // Accounts, open requests and history, as JSON, fit one view.
+    assert!(ACCOUNTS * 300 + (GRANTS_OPEN + ACCOUNTS_HISTORY) * 400 <= FRAME_DOWN_BYTES);
     // A message of the longest text, every character four bytes and escaped, fits a frame.
     assert!(MESSAGE_CHARS * 12 + 4096 <= FRAME_UP_BYTES);
     // A session description, escaped, fits a frame with room to spare.

@@ -6,11 +6,11 @@
 //! of the wire, and is sent only to who speaks it (VR3).
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, Role},
     cluster::{Change, ChangeRefusal, Epoch, Lsn, NodeKey},
     codec,
     frame::{Fault, Refusal},
-    id::{FileId, LinkId, RequestId, RoomId, Seq, SessionId},
+    id::{FileId, LinkId, PersonId, RequestId, RoomId, Seq, SessionId, TenantId},
     key::Key,
     media::MediaCommand,
     twin::{At, TwinBatch},
@@ -240,6 +240,15 @@ pub enum PeerRequest {
         /// The last.
         upto: Seq,
     },
+    /// Every socket of this person in this role is over: the right was taken away. Since version 3.
+    CutRole {
+        /// Of which tenant.
+        tenant: TenantId,
+        /// Who.
+        person: PersonId,
+        /// In which role.
+        role: Role,
+    },
 }
 
 impl PeerRequest {
@@ -263,7 +272,19 @@ impl PeerRequest {
                 | Self::Sums { .. }
                 | Self::Backup { .. }
         );
-        if first { 1 } else { PEER_WIRE }
+        let second = matches!(
+            self,
+            Self::Once { .. }
+                | Self::WatchIn { .. }
+                | Self::ContentStatus
+                | Self::SumUp { .. }
+                | Self::Stored { .. }
+        );
+        match (first, second) {
+            (true, _) => 1,
+            (_, true) => 2,
+            _ => PEER_WIRE,
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! - **V2** A line is at most `LINE` bytes, `DOORS` are open at a time, and each ends in time.
 
 use futures_util::future::BoxFuture;
-use protocol::{cluster::Setting, id::FileId, peer::PEER_FRAME_BYTES};
+use protocol::{caller::Role, cluster::Setting, id::FileId, peer::PEER_FRAME_BYTES, rights::Act};
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 use std::{
@@ -105,6 +105,48 @@ pub enum Order {
         /// From which byte on.
         offset: u64,
     },
+    /// Every tenant, the first included.
+    Tenants {},
+    /// Let somebody in: an account, and a password for whoever has none.
+    Account {
+        /// A tenant's name, host name or id; none: the first.
+        tenant: Option<String>,
+        /// The sign-in name.
+        login: String,
+        /// What people call them.
+        name: String,
+        /// As what.
+        role: Role,
+    },
+    /// Who has which role, and how that came about.
+    Roles {
+        /// A tenant's name, host name or id; none: the first.
+        tenant: Option<String>,
+    },
+}
+
+impl Order {
+    /// Its row in the table of rights (RI3). Whoever may read the folder may do all of them.
+    pub const fn act(&self) -> Act {
+        match self {
+            Self::Status {} => Act::ClusterStatus,
+            Self::Invite { .. } => Act::ClusterInvite,
+            Self::Drain { .. } => Act::ClusterDrain,
+            Self::Remove { .. } => Act::ClusterRemove,
+            Self::Rebalance {} => Act::ClusterRebalance,
+            Self::Force { .. } => Act::ClusterForce,
+            Self::Forced {} => Act::ClusterForced,
+            Self::Set { setting: Setting::Countries { .. }, .. } => Act::ClusterSet,
+            Self::Set { setting: Setting::Tenant { .. }, .. } => Act::TenantSet,
+            Self::Page {} => Act::DeskLink,
+            Self::Demo {} => Act::Demo,
+            Self::Export { .. } => Act::Export,
+            Self::Content { .. } => Act::ExportContent,
+            Self::Tenants {} => Act::TenantList,
+            Self::Account { .. } => Act::AccountAdd,
+            Self::Roles { .. } => Act::AccountRoles,
+        }
+    }
 }
 
 /// The answer: what was asked for, or why not, in words.

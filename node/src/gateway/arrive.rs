@@ -10,6 +10,7 @@
 //! - **J3** A node alone hands out no tickets; one that is relieved is alone only when nobody else
 //!   serves.
 
+use axum::http::HeaderMap;
 use protocol::{
     caller::Caller,
     codec,
@@ -60,8 +61,12 @@ pub(super) async fn ticket(gate: &Gate, pipe: &mut Pipe) -> Result<(TenantId, Se
 /// The cut that ends the socket.
 pub(super) async fn known(
     gate: &Gate,
+    headers: &HeaderMap,
     (tenant, session): (TenantId, SessionId),
 ) -> Result<(Caller, Origin), Cut> {
+    if !gate.tenancy.admits_arrival(headers, tenant) {
+        return Err(Cut::SessionOver); // J1, and the tenant's own (TN2)
+    }
     match auth::known(gate, tenant, session).await {
         Ok(known) => Ok((known.by, known.origin)), // J1
         Err(no) if no.is_session() => Err(Cut::SessionOver),

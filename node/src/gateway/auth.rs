@@ -36,7 +36,7 @@ use protocol::{
 use serde::Deserialize;
 use std::{net::SocketAddr, sync::LazyLock};
 
-use super::{Gate, Shared, bodies::Not};
+use super::{Gate, Shared, bodies::Not, roles};
 use crate::secrets::chance;
 
 const COOKIE: &str = "__Host-konsil";
@@ -47,6 +47,9 @@ const COOKIE: &str = "__Host-konsil";
 pub struct SignIn {
     login: String,
     password: String,
+    /// As what, when somebody has several roles; otherwise the least powerful of them.
+    #[serde(default)]
+    role: Option<Role>,
 }
 
 /// A guest link's secret part.
@@ -77,8 +80,9 @@ pub async fn sign_in(
     if !gate.guards.sign_in(from.ip()) {
         return Err(Not::too_often());
     }
+    let tenant = gate.tenancy.of(&headers)?;
     let login = form.login.clone();
-    let key = Key::Vault(gate.tenant);
+    let key = Key::Vault(tenant);
     let query = vault::Query::Enrolled { login };
     let vault::Answer::Enrolled(known) = gate.house.query::<Vault>(key, query).await? else {
         return Err(ODD.into());
@@ -86,9 +90,12 @@ pub async fn sign_in(
     let secret = known.as_ref().map_or(NOBODY.clone(), |known| known.secret.clone());
     let right = check(&gate, form.password, secret).await?;
     match known.filter(|_| right) {
-        Some(vault::Enrolled { person, role, .. }) => {
+        Some(vault::Enrolled { person, role: before, .. }) => {
+            let (role, until) = roles::chosen(&gate, (tenant, person, before), form.role).await?;
             let life = Span::from_secs(gate.limits.sign_in_hours * 3600);
-            let cookie = birth(&gate, gate.tenant, person, role, Origin::SignIn {}, life).await?;
+            let left = until.map(|until| until.since(gate.house.now()));
+            let life = left.map_or(life, |left| left.min(life));
+            let cookie = birth(&gate, tenant, person, role, Origin::SignIn {}, life).await?;
             Ok((StatusCode::NO_CONTENT, cookie))
         }
         None => Err(Not::refused(Refusal::Vault { why: VaultRefusal::NotFound })),
@@ -118,7 +125,7 @@ pub async fn look_at_link(
     Json(form): Json<LinkOnly>,
 ) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
-    let (tenant, _, opens) = opened(&gate, &from, &form.link).await?;
+    let (tenant, _, opens) = opened(&gate, &from, &headers, &form.link).await?;
     let expert = name_of(&gate, tenant, opens.expert).await?;
     Ok(Json(serde_json::json!({
         "title": opens.title,
@@ -138,7 +145,7 @@ pub async fn enter(
     Json(form): Json<Enter>,
 ) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
-    let (tenant, link, opens) = opened(&gate, &from, &form.link).await?;
+    let (tenant, link, opens) = opened(&gate, &from, &headers, &form.link).await?;
     let (person, role) = (opens.customer, Role::Customer);
     let name = vault::Input::Name { person, role, name: form.name.trim().to_string() };
     gate.house.ask::<Vault>(Key::Vault(tenant), Caller::node(tenant), name).await?;
@@ -160,6 +167,9 @@ pub async fn enter(
 pub async fn session_of(gate: &Gate, headers: &HeaderMap) -> Result<(Caller, Origin), Not> {
     let cookie = cookie_named(headers, COOKIE).ok_or_else(Not::unknown)?;
     let (tenant, session) = gate.secrets.read_cookie(cookie).ok_or_else(Not::unknown)?;
+    if gate.tenancy.of(headers)? != tenant {
+        return Err(Not::unknown()); // TN2
+    }
     let Known { by, origin, .. } = known(gate, tenant, session).await?;
     Ok((by, origin))
 }
@@ -189,13 +199,20 @@ pub async fn known(gate: &Gate, tenant: TenantId, session: SessionId) -> Result<
 /// # Errors
 /// As [`session_of`].
 pub async fn unended(gate: &Gate, tenant: TenantId, session: SessionId) -> Result<Known, Not> {
+    gate.tenancy.open(tenant)?; // TN3
     let (key, node) = (Key::Session(session), Caller::node(tenant));
     let query = session::Query::View { by: node };
     let session::Answer::View(view) = gate.house.query::<Session>(key, query).await?;
     let view = view.map_err(|why| Not::refused(Refusal::Session { why }))?;
     let SessionView { person, role, origin, mut until, .. } = view;
-    if let Origin::Link { link, .. } = origin {
-        until = until.min(link_opens(gate, tenant, link).await?.until);
+    match origin {
+        Origin::Link { link, .. } => {
+            until = until.min(link_opens(gate, tenant, link).await?.until);
+        }
+        Origin::SignIn {} => {
+            let ends = roles::still(gate, (tenant, person, role)).await?;
+            until = ends.map_or(until, |ends| until.min(ends));
+        }
     }
     Ok(Known { by: Caller { tenant, person, session, role }, origin, until })
 }
@@ -241,13 +258,18 @@ async fn check(gate: &Gate, password: String, secret: String) -> Result<bool, No
 async fn opened(
     gate: &Gate,
     from: &SocketAddr,
+    headers: &HeaderMap,
     token: &str,
 ) -> Result<(TenantId, LinkId, Opens), Not> {
     if !gate.guards.link(from.ip()) {
         return Err(Not::too_often());
     }
     let forged = || Not::refused(Refusal::Tenant { why: TenantRefusal::NotFound });
+    let here = gate.tenancy.of(headers)?;
     let (tenant, link, _) = gate.secrets.read_link(token).ok_or_else(forged)?;
+    if tenant != here {
+        return Err(forged()); // TN2: another tenant's is as good as none
+    }
     Ok((tenant, link, link_opens(gate, tenant, link).await?))
 }
 
@@ -269,7 +291,7 @@ pub async fn name_of(gate: &Gate, tenant: TenantId, person: PersonId) -> Result<
         vault::Answer::Names(names) => {
             Ok(names.into_iter().next().map(|named| named.name).unwrap_or_default())
         }
-        vault::Answer::Enrolled(_) => Err(ODD.into()),
+        _ => Err(ODD.into()),
     }
 }
 

@@ -181,24 +181,25 @@ pub async fn drain(
     Json(Drain { number, on }): Json<Drain>,
 ) -> Result<StatusCode, Response> {
     same_site(&headers).map_err(IntoResponse::into_response)?;
-    let _: Operator = operator(&gate, &headers).map_err(IntoResponse::into_response)?;
+    let_in(&gate, &headers).map_err(IntoResponse::into_response)?;
     gate.cluster.drain(number, on).await.map_err(IntoResponse::into_response)?;
     *gate.desk.seen.lock().await = None;
     tracing::info!(number, on, "an operator asked for a node to be relieved");
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Somebody who showed the cookie.
-struct Operator;
-
-fn operator(gate: &Gate, headers: &HeaderMap) -> Result<Operator, Not> {
+/// Lets in whoever shows the cookie.
+///
+/// # Errors
+/// `401` for everybody else (O2).
+pub(super) fn let_in(gate: &Gate, headers: &HeaderMap) -> Result<(), Not> {
     let value = cookie_named(headers, COOKIE).ok_or_else(Not::unknown)?;
     let until = gate.secrets.read_operator_cookie(value).ok_or_else(Not::unknown)?;
-    if gate.house.now() < until { Ok(Operator) } else { Err(Not::unknown()) } // O2
+    if gate.house.now() < until { Ok(()) } else { Err(Not::unknown()) } // O2
 }
 
 async fn picture(gate: &Gate, headers: &HeaderMap) -> Result<Arc<Overview>, Response> {
-    let _: Operator = operator(gate, headers).map_err(IntoResponse::into_response)?;
+    let_in(gate, headers).map_err(IntoResponse::into_response)?;
     gate.desk.picture(gate.cluster.as_ref()).await.map_err(IntoResponse::into_response)
 }
 

@@ -19,7 +19,7 @@ use actors::{
 };
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -32,6 +32,7 @@ use protocol::{
     id::{LinkId, RoomId},
     key::Key,
     limits,
+    rights::Act,
     room::RoomCommand,
     session::Origin,
     time::Time,
@@ -92,7 +93,8 @@ pub async fn upgrade(State(gate): State<Shared>, mut request: Request) -> Result
     let page = page_of(headers, &gate.pages.borrow())?;
     Ok(match known {
         _ if page == Page::OfAnotherNode => {
-            handshake.accept(async move |pipe| arriving(&gate, pipe).await)
+            let headers = headers.clone();
+            handshake.accept(async move |pipe| arriving(&gate, &headers, pipe).await)
         }
         Ok((by, origin)) => {
             handshake.accept(async move |pipe| live(&gate, by, origin, pipe, false).await)
@@ -105,8 +107,8 @@ pub async fn upgrade(State(gate): State<Shared>, mut request: Request) -> Result
 }
 
 /// A page of another node: nobody is known before its first frame shows a ticket.
-async fn arriving(gate: &Shared, mut pipe: Pipe) {
-    let arrived = async |ticket| arrive::known(gate, ticket).await;
+async fn arriving(gate: &Shared, headers: &HeaderMap, mut pipe: Pipe) {
+    let arrived = async |ticket| arrive::known(gate, headers, ticket).await;
     let why = match met(arrive::ticket(gate, &mut pipe), arrived).await {
         Ok((by, origin)) => return live(gate, by, origin, pipe, true).await,
         Err(why) => why,
@@ -395,7 +397,8 @@ impl<'a> Life<'a> {
                 if request.len() > 64 {
                     return Err(Cut::Malformed);
                 }
-                if let Err(refusal) = reach::command(&self.origin, &command) {
+                let may = self.may(Act::of(&command)); // RI1
+                if let Err(refusal) = may.and_then(|()| reach::command(&self.origin, &command)) {
                     self.answered(ask, Reply::Refused { refusal });
                     return Ok(());
                 }
@@ -409,8 +412,14 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
+    /// What the table of rights says, before anybody is asked.
+    fn may(&self, act: Act) -> Result<(), Refusal> {
+        act.by(self.by.role).map_err(|why| Refusal::Rights { why })
+    }
+
     fn watch(&mut self, topic: Topic, after: Cursor, asks: &mut Asks<'a>) -> Result<(), Cut> {
-        if let Err(refusal) = reach::topic(&self.origin, &topic) {
+        let may = self.may(Act::watching(&topic)); // RI1
+        if let Err(refusal) = may.and_then(|()| reach::topic(&self.origin, &topic)) {
             self.not_shown(topic, refusal);
             return Ok(());
         }
@@ -527,6 +536,7 @@ fn key_of(topic: &Topic, by: &Caller) -> Key {
         Topic::Tenant {} => Key::Tenant(by.tenant),
         Topic::Room { room } => Key::Room(room),
         Topic::Conversation { conversation } => Key::Conversation(conversation),
+        Topic::Accounts {} => Key::Accounts(by.tenant),
     }
 }
 
