@@ -25,6 +25,7 @@ use crate::{
     people::Life,
     rooms::nats,
     sockets::{Place, Socket},
+    tls,
 };
 
 /// Sessions, nearly as many as a process may have files open here.
@@ -43,8 +44,14 @@ pub(crate) fn run(asked: &Asked, end: Instant) -> Result<Measured> {
          memory that was let go of when people came in is counted, too"
             .to_owned(),
     ];
+    let mut figure = Figure::new("memory per idle session, 15,000 of them", "KiB", vec![]);
     let goals = vec![Goal::AtMost(12.0)];
-    let mut figure = Figure::new("memory per idle session, 15,000 of them", "KiB", goals);
+    let mut bare = Figure::new("the same without the state of TLS", "KiB", goals);
+    let sealed = tls::each(tempfile::tempdir_in(&asked.work)?.path())?;
+    notes.push(format!(
+        "the state of a TLS 1.3 connection of rustls, set up as a node's and alone in a process: \
+         {sealed:.1} KiB"
+    ));
     for round in 0..asked.rounds {
         if round > 0 && Instant::now() + ROUND > end {
             notes.push(format!("only {round} rounds: the time was over"));
@@ -56,16 +63,22 @@ pub(crate) fn run(asked: &Asked, end: Instant) -> Result<Measured> {
         let seen = life.live(asked)?;
         let each = seen.figure("memory per idle session, TLS included")?;
         figure.add("konsil with TLS", true, each);
+        bare.add("konsil", true, each - sealed);
         println!("  round {}: konsil {each:.1} KiB", round + 1);
         drop(ours);
         let mut said = Vec::new();
-        beside(work.path(), &mut figure, &mut said)?;
+        beside(work.path(), &mut figure, &mut bare, &mut said)?;
         notes.extend(said.into_iter().filter(|_| round == 0));
     }
-    Ok(Measured { figures: vec![figure], notes })
+    Ok(Measured { figures: vec![figure, bare], notes })
 }
 
-fn beside(work: &Path, figure: &mut Figure, notes: &mut Vec<String>) -> Result<()> {
+fn beside(
+    work: &Path,
+    figure: &mut Figure,
+    bare: &mut Figure,
+    notes: &mut Vec<String>,
+) -> Result<()> {
     for (name, server, place) in fanout::servers(work, notes)? {
         let pids = [server.id()];
         let before = usage::memory(&pids)?;
@@ -73,7 +86,11 @@ fn beside(work: &Path, figure: &mut Figure, notes: &mut Vec<String>) -> Result<(
         let sockets = runtime.block_on(come(&place))?;
         lasting(IDLE);
         let grown = usage::memory(&pids)? - before;
-        figure.add(&name, false, grown / sockets.len() as f64);
+        let each = grown / sockets.len() as f64;
+        figure.add(&name, false, each);
+        if !name.contains("with TLS") {
+            bare.add(&name, false, each);
+        }
     }
     Ok(())
 }

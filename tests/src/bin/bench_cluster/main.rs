@@ -20,6 +20,7 @@ mod publish;
 mod rooms;
 mod sockets;
 mod spread;
+mod tls;
 
 use anyhow::{Context, Result};
 use std::{

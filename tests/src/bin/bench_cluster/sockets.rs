@@ -42,6 +42,18 @@ pub(crate) struct Place {
     tls: Option<TlsConnector>,
 }
 
+/// Who trusts this certificate alone.
+pub(crate) fn trusting(certificate: &Path) -> Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate)?)?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
 impl Place {
     /// A place without encryption.
     pub(crate) fn plain(
@@ -54,14 +66,7 @@ impl Place {
 
     /// A place whose certificate this is.
     pub(crate) fn sealed(at: SocketAddr, certificate: &Path) -> Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(certificate)?)?;
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let tls = Some(TlsConnector::from(Arc::new(config)));
+        let tls = Some(TlsConnector::from(trusting(certificate)?));
         Ok(Self { at, path: "/", protocol: None, tls })
     }
 
