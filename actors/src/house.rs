@@ -41,6 +41,7 @@ use storage::ledger::Ledger;
 use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::{
+    audit::Audit,
     calls::Calls,
     cast::Cast,
     conversation::{self, Conversation},
@@ -59,6 +60,7 @@ use crate::{
 mod call;
 mod errands;
 mod guests;
+mod history;
 mod interests;
 mod kind;
 mod messenger;
@@ -114,6 +116,8 @@ pub struct House {
     pub conversations: Arc<Cast<Conversation>>,
     /// Files' records.
     pub files: Arc<Cast<File>>,
+    /// What was done.
+    pub audits: Arc<Cast<Audit>>,
     /// The journals, for health and figures.
     pub ledger: Ledger,
     roof: Arc<Roof>,
@@ -142,7 +146,8 @@ impl House {
             sessions: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
             rooms: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
             conversations: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
-            files: Cast::new(ledger.clone(), world, awake_max).await?,
+            files: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
+            audits: Cast::new(ledger.clone(), world, awake_max).await?,
             ledger,
             roof,
             interests: Mutex::default(),
@@ -164,6 +169,11 @@ impl House {
     /// The node's clock.
     pub fn now(&self) -> Time {
         self.roof.now()
+    }
+
+    /// The version of the words between nodes that every member speaks.
+    pub fn level(&self) -> u16 {
+        self.roof.road.level()
     }
 
     /// A number for a new watch.
@@ -354,6 +364,7 @@ impl House {
         self.rooms.sweep();
         self.conversations.sweep();
         self.files.sweep();
+        self.audits.sweep();
     }
 
     /// Ends every actor.
@@ -367,6 +378,7 @@ impl House {
         self.rooms.stop();
         self.conversations.stop();
         self.files.stop();
+        self.audits.stop();
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`room`] | who sits, waits, leads | seats, the door, the tenant |
 //! | [`conversation`] | messages in one order | its people, the room |
 //! | [`file`](mod@file) | what an upload is and where it lies | the gateway |
+//! | [`audit`] | what was done | the node only |
 //!
 //! A machine decides and folds ([`protocol::machine`]); [`shell`] keeps and then tells; a
 //! [`cast`] wakes and puts to sleep; the [`house`] holds all casts, carries what one actor asks of
@@ -15,6 +16,7 @@
 //! another: they share the words of [`effect`].
 
 mod answered;
+pub mod audit;
 pub mod calls;
 pub mod cast;
 pub mod conversation;

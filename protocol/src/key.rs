@@ -1,5 +1,6 @@
 //! Which actor is meant: the address that outlives machines.
 
+use crate::audit::AuditLog;
 use crate::id::{ConversationId, FileId, NotAnId, RoomId, SessionId, TenantId};
 use std::fmt;
 
@@ -20,6 +21,8 @@ pub enum Key {
     Conversation(ConversationId),
     /// An uploaded file's record.
     File(FileId),
+    /// An audit log. Since version 3 of the words between nodes.
+    Audit(AuditLog),
 }
 
 /// Shards of a cluster unless it was created with another number (design 5).
@@ -41,6 +44,7 @@ impl Key {
             Self::Room(id) => id.as_u128(),
             Self::Conversation(id) => id.as_u128(),
             Self::File(id) => id.as_u128(),
+            Self::Audit(log) => log.tenant.as_u128(),
         }
     }
 }
@@ -59,6 +63,11 @@ impl std::str::FromStr for Key {
             "room" => id.parse().map(Self::Room),
             "conversation" => id.parse().map(Self::Conversation),
             "file" => id.parse().map(Self::File),
+            "audit" => {
+                let (tenant, log) = id.split_once('/').ok_or(no.clone())?;
+                let log = log.parse().map_err(|_| no)?;
+                Ok(Self::Audit(AuditLog { tenant: tenant.parse()?, log }))
+            }
             _ => Err(no),
         }
     }
@@ -73,6 +82,7 @@ impl fmt::Display for Key {
             Self::Room(id) => write!(to, "room/{id}"),
             Self::Conversation(id) => write!(to, "conversation/{id}"),
             Self::File(id) => write!(to, "file/{id}"),
+            Self::Audit(log) => write!(to, "audit/{log}"),
         }
     }
 }
@@ -80,6 +90,7 @@ impl fmt::Display for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Log;
 
     #[test]
     fn a_key_is_found_again_in_the_name_of_its_journal() {
@@ -90,11 +101,15 @@ mod tests {
             Key::Room(RoomId::from_u128(4)),
             Key::Conversation(ConversationId::from_u128(5)),
             Key::File(FileId::from_u128(u128::MAX)),
+            Key::Audit(AuditLog { tenant: TenantId::from_u128(6), log: Log::Application }),
+            Key::Audit(AuditLog { tenant: TenantId::from_u128(6), log: Log::System }),
         ];
         for key in keys {
             assert_eq!(key.to_string().parse(), Ok(key));
         }
-        for bad in ["", "room", "room/", "room/session_00000000000000000000000001", "cat/1"] {
+        for bad in
+            ["", "room", "room/", "room/session_00000000000000000000000001", "cat/1", "audit/x"]
+        {
             assert!(bad.parse::<Key>().is_err(), "{bad}");
         }
     }

@@ -14,6 +14,7 @@
 #[macro_use]
 mod word;
 
+pub mod audit;
 pub mod caller;
 pub mod cluster;
 pub mod codec;

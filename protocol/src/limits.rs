@@ -84,6 +84,11 @@ pub const REQUESTS_PER_SESSION: usize = 64;
 /// Bytes of a request behind an event.
 pub const REQUEST_BYTES: usize = 32;
 
+/// Things one audit record may name: the people whose names were asked for, and where.
+pub const AUDIT_THINGS: usize = NAMES_PER_ASK + 2;
+/// Records of an audit log shown or exported at a time.
+pub const AUDIT_PAGE: usize = 256;
+
 const _: () = {
     // A message of the longest text, every character four bytes and escaped, fits a frame.
     assert!(MESSAGE_CHARS * 12 + 4096 <= FRAME_UP_BYTES);
@@ -99,6 +104,8 @@ const _: () = {
     assert!(VIEW_MESSAGES * 4096 <= FRAME_DOWN_BYTES);
     // What waits in a mailbox is remembered once it is done, and no device drives out all others.
     assert!(MAILBOX <= REQUESTS && REQUESTS_PER_SESSION * 16 <= REQUESTS);
+    // A record of as many things as there may be fits an event: an id is at most 41 letters.
+    assert!(AUDIT_THINGS * 48 + 4096 <= EVENT_BYTES);
     // A conversation can take in everybody a room seats.
     assert!(ROOM_SEATS <= CONVERSATION_PEOPLE);
 };

@@ -14,7 +14,6 @@ use crate::{
     key::Key,
     media::MediaCommand,
     twin::{At, TwinBatch},
-    version::PEER_WIRE,
 };
 use serde::{Deserialize, Serialize};
 
@@ -243,7 +242,7 @@ pub enum PeerRequest {
 }
 
 impl PeerRequest {
-    /// The version of the wire it came with: what is not named here came with the newest (VR3).
+    /// The version of the wire it came with: what is not named here came with the second (VR3).
     pub const fn since(&self) -> u16 {
         let first = matches!(
             self,
@@ -263,7 +262,7 @@ impl PeerRequest {
                 | Self::Sums { .. }
                 | Self::Backup { .. }
         );
-        if first { 1 } else { PEER_WIRE }
+        if first { 1 } else { 2 }
     }
 }
 

@@ -47,7 +47,8 @@ pub const STORED: u16 = 2;
 ///   and a member that is behind it is refused as too old. An input says which request it is, and is
 ///   done once however often it comes. What must not stand on one disk is refused with a fault of
 ///   its own. A watch may name its generation. A node says which contents of files it misses.
-pub const PEER_WIRE: u16 = 2;
+/// - 3: there are audit logs.
+pub const PEER_WIRE: u16 = 3;
 
 /// The level from which on actors remember requests.
 pub const REQUESTS: u16 = 2;
@@ -57,6 +58,10 @@ pub const SETTINGS: u16 = 2;
 
 /// The level from which on anything is refused because of one copy.
 pub const STRICT: u16 = 2;
+
+/// The level from which on there are audit logs: who does not know their name would look for them
+/// in another shard.
+pub const AUDIT: u16 = 3;
 
 /// The oldest version that this release still speaks, and the lowest level whose folders it opens:
 /// that of the release before.

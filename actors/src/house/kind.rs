@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::House;
 use crate::{
-    cast::Cast, conversation::Conversation, file::File, part::Part, room::Room, session::Session,
-    tenant::Tenant, vault::Vault,
+    audit::Audit, cast::Cast, conversation::Conversation, file::File, part::Part, room::Room,
+    session::Session, tenant::Tenant, vault::Vault,
 };
 
 /// A kind of actor that lives in a house.
@@ -39,6 +39,7 @@ kinds! {
     Room in rooms;
     Conversation in conversations;
     File in files;
+    Audit in audits;
 }
 
 /// Does something with the kind of a key: `by_kind!(key, Kind => expression)`.
@@ -67,6 +68,10 @@ macro_rules! by_kind {
             }
             protocol::key::Key::File(_) => {
                 type $kind = $crate::file::File;
+                $body
+            }
+            protocol::key::Key::Audit(_) => {
+                type $kind = $crate::audit::Audit;
                 $body
             }
         }

@@ -5,6 +5,8 @@
 //!     └────────┴────────┴───────────┴────────────┴──► vault
 //! ```
 //!
+//! Audit logs come last: whatever is in the backup was recorded, if it ever was, in them.
+//!
 //! An arrow leads from whoever relies on something to what it relies on: a session on its guest
 //! link, a tenant on the rooms and conversations that it was told stand, a room on the conversation
 //! it lets people into, a conversation on the files its messages carry, everybody on the names in the
@@ -15,13 +17,14 @@ use storage::ledger::Chosen;
 
 /// What the names of an actor's journal begin with, in the order of reading; and what people call
 /// it.
-const ORDER: [(&str, &str); 6] = [
+const ORDER: [(&str, &str); 7] = [
     ("session/", "sessions"),
     ("tenant/", "tenants"),
     ("room/", "rooms"),
     ("conversation/", "conversations"),
     ("file/", "files and their contents"),
     ("vault/", "vaults"),
+    ("audit/", "audit logs"),
 ];
 
 /// Everything that is to be read, in this order, each from all shards before the next.
@@ -36,6 +39,7 @@ pub(super) fn order() -> Vec<(Chosen, &'static str)> {
 mod tests {
     use super::*;
     use protocol::{
+        audit::{AuditLog, Log},
         id::{ConversationId, FileId, RoomId, SessionId, TenantId},
         key::Key,
     };
@@ -49,6 +53,7 @@ mod tests {
             Key::Conversation(_) => 3,
             Key::File(_) => 4,
             Key::Vault(_) => 5,
+            Key::Audit(_) => 6,
         }
     }
 
@@ -61,6 +66,7 @@ mod tests {
             Key::Conversation(ConversationId::from_u128(1)),
             Key::File(FileId::from_u128(1)),
             Key::Vault(TenantId::from_u128(1)),
+            Key::Audit(AuditLog { tenant: TenantId::from_u128(1), log: Log::Application }),
         ];
         for key in keys {
             assert!(key.to_string().starts_with(ORDER[rank(key)].0), "{key}");
