@@ -28,9 +28,11 @@ use crate::{
 };
 
 mod archive;
+mod audit;
 mod print;
 
 pub use self::archive::{ArchiveCommand, archive};
+pub use self::audit::{AuditCommand, audit};
 
 /// Which node is spoken to.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use node::{
-    commands::{self, ArchiveCommand, ClusterCommand, Where},
+    commands::{self, ArchiveCommand, AuditCommand, ClusterCommand, Where},
     config::Config,
     dev, doctor,
     node::Node,
@@ -74,6 +74,11 @@ enum Command {
     },
     #[command(flatten)]
     Archive(ArchiveCommand),
+    /// Takes the audit logs out, and checks what was taken out.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Starts nodes on this machine with a demo tenant, and says how to get in.
     Dev {
         /// Where their data lies.
@@ -150,6 +155,7 @@ async fn run() -> Result<()> {
         }
         Command::Cluster { place, command } => commands::cluster(&place, command).await,
         Command::Archive(command) => Ok(commands::archive(command).await?),
+        Command::Audit { command } => Ok(commands::audit(command).await?),
         Command::Dev { data, port, nodes, config: None } if nodes > 1 => {
             dev::nodes::run(&data, port, nodes, stop_asked()).await
         }

@@ -8,7 +8,12 @@
 //! - **V2** A line is at most `LINE` bytes, `DOORS` are open at a time, and each ends in time.
 
 use futures_util::future::BoxFuture;
-use protocol::{cluster::Setting, id::FileId, peer::PEER_FRAME_BYTES};
+use protocol::{
+    audit::Log,
+    cluster::Setting,
+    id::{FileId, TenantId},
+    peer::PEER_FRAME_BYTES,
+};
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 use std::{
@@ -104,6 +109,26 @@ pub enum Order {
         len: u64,
         /// From which byte on.
         offset: u64,
+    },
+    /// How an audit log stands, signed.
+    AuditHead {
+        /// Whose; by default the node's own.
+        tenant: Option<TenantId>,
+        /// Which of the two.
+        log: Log,
+        /// Whether it is about to be exported.
+        taken: bool,
+    },
+    /// Lines of an audit log, each after its length in two bytes.
+    AuditLines {
+        /// Whose; by default the node's own.
+        tenant: Option<TenantId>,
+        /// Which of the two.
+        log: Log,
+        /// Those behind this number.
+        after: u64,
+        /// And up to this one.
+        upto: u64,
     },
 }
 

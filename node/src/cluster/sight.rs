@@ -249,6 +249,7 @@ impl Sight {
             }
             Order::Page {} | Order::Demo {} => return None,
             Order::Export { .. } | Order::Content { .. } => return None,
+            Order::AuditHead { .. } | Order::AuditLines { .. } => return None,
         })
     }
 
