@@ -5,6 +5,7 @@
 
 pub mod arrive;
 pub mod ask;
+pub mod audit;
 pub mod auth;
 pub mod bodies;
 pub mod guard;
@@ -13,6 +14,7 @@ pub mod health;
 pub mod operator;
 pub mod page;
 pub mod reach;
+pub mod record;
 pub mod rounds;
 pub mod socket;
 pub mod tabs;
@@ -90,6 +92,8 @@ pub struct Gate {
     pub seen: metrics::cluster::Seen,
     /// Whether this node reaches anybody.
     pub contact: health::Contact,
+    /// What this node has of the audit logs beside their records.
+    pub audit: crate::audit::Desk,
 }
 
 impl Gate {
@@ -115,6 +119,8 @@ pub fn routes(gate: Shared) -> Router {
         .route("/api/operator/cluster", get(operator::cluster))
         .route("/api/operator/live", get(operator::live))
         .route("/api/operator/drain", post(operator::drain))
+        .route("/api/audit", get(audit::application))
+        .route("/api/operator/audit", get(audit::system))
         .layer(middleware::from_fn_with_state(gate.clone(), guard::whole));
     let files = Router::new()
         .route("/api/files/{conversation}", post(upload::store))

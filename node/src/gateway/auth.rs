@@ -8,7 +8,7 @@
 //! - **G3** A guest's session is worth nothing once its link is revoked, expired or closed.
 
 use actors::{
-    handle::ODD,
+    handle::{No, ODD},
     session::{self, Session},
     tenant::{self, Opens, Tenant},
     vault::{self, Vault},
@@ -24,6 +24,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse},
 };
 use protocol::{
+    audit::{By, Draft, Log, Outcome, Purpose, Thing, Verb},
     caller::{Caller, Role},
     frame::{Fault, Refusal},
     id::{LinkId, PersonId, SessionId, TenantId},
@@ -36,7 +37,7 @@ use protocol::{
 use serde::Deserialize;
 use std::{net::SocketAddr, sync::LazyLock};
 
-use super::{Gate, Shared, bodies::Not};
+use super::{Gate, Shared, bodies::Not, record};
 use crate::secrets::chance;
 
 const COOKIE: &str = "__Host-konsil";
@@ -85,14 +86,34 @@ pub async fn sign_in(
     };
     let secret = known.as_ref().map_or(NOBODY.clone(), |known| known.secret.clone());
     let right = check(&gate, form.password, secret).await?;
+    let meant = known.as_ref().map(|known| Thing::Person { person: known.person });
     match known.filter(|_| right) {
         Some(vault::Enrolled { person, role, .. }) => {
             let life = Span::from_secs(gate.limits.sign_in_hours * 3600);
-            let cookie = birth(&gate, gate.tenant, person, role, Origin::SignIn {}, life).await?;
-            Ok((StatusCode::NO_CONTENT, cookie))
+            let born = birth(&gate, gate.tenant, person, role, Origin::SignIn {}, life).await?;
+            came_in(&gate, &from, &born.by, Verb::SignIn, vec![]).await?;
+            Ok((StatusCode::NO_CONTENT, born.cookie))
         }
-        None => Err(Not::refused(Refusal::Vault { why: VaultRefusal::NotFound })),
+        None => {
+            // Recorded whether or not there is such a person, so neither is given away (G1).
+            let verb = Verb::SignInRefused;
+            let draft = record::stranger(&gate, from.ip(), verb, Outcome::Refused, meant).await;
+            record::write(&gate, gate.tenant, Log::Application, draft).await?;
+            Err(Not::refused(Refusal::Vault { why: VaultRefusal::NotFound }))
+        }
     }
+}
+
+/// Records that somebody has a session now, and from where it came to be.
+async fn came_in(
+    gate: &Gate,
+    from: &SocketAddr,
+    by: &Caller,
+    verb: Verb,
+    what: Vec<Thing>,
+) -> Result<(), No> {
+    let draft = record::stranger(gate, from.ip(), verb, Outcome::Done, what).await;
+    record::of_person(gate, by, draft).await
 }
 
 /// `POST /api/sign-out`
@@ -105,6 +126,8 @@ pub async fn sign_out(
         let input = session::Input::Command(SessionCommand::Close {});
         gate.house.ask::<Session>(Key::Session(caller.session), caller, input).await?;
         gate.house.cut_session(caller.session);
+        let draft = Draft::new(Verb::SignOut, By::Node {}, Outcome::Done);
+        record::of_person(&gate, &caller, draft).await?;
     }
     let gone = format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, gone)])))
@@ -118,7 +141,15 @@ pub async fn look_at_link(
     Json(form): Json<LinkOnly>,
 ) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
-    let (tenant, _, opens) = opened(&gate, &from, &form.link).await?;
+    let (tenant, link, opens) = opened(&gate, &from, &form.link).await?;
+    let what = [
+        Thing::Link { link },
+        Thing::Case { case: opens.case },
+        Thing::Person { person: opens.expert },
+    ];
+    let draft = record::stranger(&gate, from.ip(), Verb::LinkOpened, Outcome::Done, what).await;
+    let draft = Draft { purpose: Some(Purpose::Invitation), ..draft };
+    record::write(&gate, tenant, Log::Application, draft).await?; // before the name leaves
     let expert = name_of(&gate, tenant, opens.expert).await?;
     Ok(Json(serde_json::json!({
         "title": opens.title,
@@ -144,13 +175,15 @@ pub async fn enter(
     gate.house.ask::<Vault>(Key::Vault(tenant), Caller::node(tenant), name).await?;
     let origin = Origin::Link { link, case: opens.case };
     let life = Span::from_secs(gate.limits.guest_hours * 3600);
-    let cookie = birth(&gate, tenant, person, role, origin, life).await?;
+    let born = birth(&gate, tenant, person, role, origin, life).await?;
+    let what = vec![Thing::Link { link }, Thing::Case { case: opens.case }];
+    came_in(&gate, &from, &born.by, Verb::GuestEntered, what).await?;
     let body = Json(serde_json::json!({
         "case": opens.case,
         "room": opens.case.room(),
         "conversation": opens.case.conversation(),
     }));
-    Ok((cookie, body))
+    Ok((born.cookie, body))
 }
 
 /// The caller behind a request's cookie, and how the session came to be.
@@ -247,8 +280,25 @@ async fn opened(
         return Err(Not::too_often());
     }
     let forged = || Not::refused(Refusal::Tenant { why: TenantRefusal::NotFound });
-    let (tenant, link, _) = gate.secrets.read_link(token).ok_or_else(forged)?;
-    Ok((tenant, link, link_opens(gate, tenant, link).await?))
+    let known = gate.secrets.read_link(token);
+    let opens = match known {
+        Some((tenant, link, _)) => link_opens(gate, tenant, link).await,
+        None => Err(forged()),
+    };
+    match (known, opens) {
+        (Some((tenant, link, _)), Ok(opens)) => Ok((tenant, link, opens)),
+        (known, opens) => {
+            let no = opens.err().unwrap_or_else(forged);
+            if no.is_refusal() {
+                let (tenant, verb) = (known.map_or(gate.tenant, |it| it.0), Verb::LinkRefused);
+                let what = known.map(|(_, link, _)| Thing::Link { link });
+                let result = Outcome::Refused;
+                let draft = record::stranger(gate, from.ip(), verb, result, what).await;
+                record::write(gate, tenant, Log::Application, draft).await?;
+            }
+            Err(no)
+        }
+    }
 }
 
 async fn link_opens(gate: &Gate, tenant: TenantId, link: LinkId) -> Result<Opens, Not> {
@@ -275,7 +325,12 @@ pub async fn name_of(gate: &Gate, tenant: TenantId, person: PersonId) -> Result<
 
 type SetCookie = AppendHeaders<[(header::HeaderName, String); 1]>;
 
-/// A new session and its cookie.
+/// A new session.
+struct Born {
+    by: Caller,
+    cookie: SetCookie,
+}
+
 async fn birth(
     gate: &Gate,
     tenant: TenantId,
@@ -283,7 +338,7 @@ async fn birth(
     role: Role,
     origin: Origin,
     life: Span,
-) -> Result<SetCookie, Not> {
+) -> Result<Born, Not> {
     let now: Time = gate.house.now();
     let session = SessionId::new(now, chance());
     let input = session::Input::Open { person, role, origin, until: now.after(life) };
@@ -292,7 +347,8 @@ async fn birth(
     let seconds = life.ms() / 1000;
     let cookie =
         format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}"); // G2
-    Ok(AppendHeaders([(header::SET_COOKIE, cookie)]))
+    let cookie = AppendHeaders([(header::SET_COOKIE, cookie)]);
+    Ok(Born { by: Caller { tenant, person, session, role }, cookie })
 }
 
 /// The value of the cookie of this name.
