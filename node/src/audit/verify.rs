@@ -25,6 +25,8 @@ use super::{
     tiles::{self, Kind, Tiles, WIDTH},
 };
 
+/// How every record begins.
+const BEGIN: &[u8] = b"{\"number\":";
 /// Wrong things that are named; after so many it is clear enough.
 const NAMED: usize = 20;
 
@@ -71,6 +73,9 @@ pub enum Wrong {
          older checkpoint tells which"
     )]
     Last(u64),
+    /// A file of entries.
+    #[error("{0} is not as it was written, although its records are")]
+    Torn(String),
     /// A file of hashes.
     #[error("{0} does not hold the hashes of these records")]
     Tile(String),
@@ -106,10 +111,11 @@ pub fn verify(
     let note = read(folder, "checkpoint").map_err(|it| vec![it])?;
     let signed = key.open(&String::from_utf8_lossy(&note)).map_err(|it| vec![it.into()])?;
     let older = older.map(|it| key.open(it)).transpose().map_err(|it| vec![it.into()])?;
-    let seen = lines(folder, signed.size);
+    let (seen, torn) = lines(folder, signed.size);
     let leaves: Vec<Hash> = seen.iter().map(|it| it.leaf).collect();
     let mut wrong = if Frontier::of(&leaves).root() == signed.root {
         let mut wrong = by_links(&seen, signed.size); // nothing, unless it was recorded so
+        wrong.extend(torn);
         wrong.extend(wrong_tiles(folder, &leaves));
         wrong.extend(older.and_then(|older| other_past(&leaves, &older)));
         wrong
@@ -126,17 +132,45 @@ fn read(folder: &Path, name: &str) -> Result<Vec<u8>, Wrong> {
     fs::read(folder.join(name)).map_err(|fault| Wrong::File(format!("{name}: {fault}")))
 }
 
-/// The lines there are, up to one more than there should be.
-fn lines(folder: &Path, size: u64) -> Vec<Seen> {
-    let mut seen = Vec::new();
+/// The lines there are, and the files in which lengths no longer lead from one to the next.
+fn lines(folder: &Path, size: u64) -> (Vec<Seen>, Vec<Wrong>) {
+    let (mut seen, mut torn) = (Vec::new(), Vec::new());
     for index in 0..size.div_ceil(WIDTH as u64) {
         let Some(bundle) = bundle(folder, index, size) else { continue };
-        let (entries, _) = tiles::entries(&bundle);
-        seen.extend(
-            entries.into_iter().map(|line| Seen { leaf: merkle::leaf(line), says: says(line) }),
-        );
+        let path = tiles::path(Kind::Entries, index, width(index, size));
+        let (mut entries, whole) = tiles::entries(&bundle);
+        if !whole {
+            entries = begun(&bundle);
+        }
+        if !whole || !folder.join(&path).is_file() {
+            torn.push(Wrong::Torn(path));
+        }
+        let line = |line| Seen { leaf: merkle::leaf(line), says: says(line) };
+        seen.extend(entries.into_iter().map(line));
     }
-    seen
+    (seen, torn)
+}
+
+/// The entries of a bundle whose lengths cannot be believed: each ends where the next record
+/// begins, unless its length says so, too.
+fn begun(bundle: &[u8]) -> Vec<&[u8]> {
+    let begins = |at: usize| bundle.get(at..).is_some_and(|rest| rest.starts_with(BEGIN));
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Some((length, _)) = bundle.get(at..).and_then(|it| it.split_first_chunk::<2>()) {
+        let start = at + 2;
+        let end = start + usize::from(u16::from_be_bytes(*length));
+        let next = (start + 1..bundle.len()).find(|place| begins(*place)).map(|it| it - 2);
+        at = match next {
+            _ if begins(end + 2) => end,
+            Some(next) => next.max(start),
+            None => end.min(bundle.len()),
+        };
+        found.push(&bundle[start..at]);
+        if next.is_none() {
+            break; // what follows the last one is none
+        }
+    }
+    found
 }
 
 /// A bundle: the one that belongs there, or whatever part of it is left.

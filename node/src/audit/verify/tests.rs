@@ -198,6 +198,37 @@ fn va1_every_pair_of_sizes_up_to_64_fits_and_another_past_does_not() {
 }
 
 #[test]
+fn va2_lengths_that_lie_spoil_a_file_and_no_record() {
+    let (bench, all) = (Bench::new("torn"), log(600));
+    let path = bench.folder.join("tile/entries/002.p/88");
+    let found = |bundle: &[u8]| {
+        fs::write(&path, bundle).expect("written");
+        verify(&bench.folder, &bench.key.verifier(), None)
+    };
+    bench.write(&all, &all);
+    fs::write(bench.folder.join("checkpoint"), bench.signed(&all)).expect("written");
+    let right = fs::read(&path).expect("there");
+    for (place, bit) in [(0, 1), (1, 2), (right.len(), 0)] {
+        let mut bytes = right.clone();
+        bytes.resize(right.len().max(place + 1), 7);
+        bytes[place] ^= bit;
+        let torn = Wrong::Torn("tile/entries/002.p/88".into());
+        assert_eq!(found(&bytes).expect_err("VA1"), [torn], "{place}");
+    }
+    // A record that became longer is named, and those behind it are not.
+    for entry in [550, 599] {
+        let place = right.windows(all[entry].len()).position(|it| it == all[entry]);
+        let mut bytes = right.clone();
+        bytes.insert(place.expect("it lies there") + 20, b' ');
+        assert_eq!(found(&bytes).expect_err("VA1"), [Wrong::Changed(entry as u64 + 1)], "VA2");
+    }
+    assert!(found(&right).is_ok(), "VA1");
+    fs::rename(&path, bench.folder.join("tile/entries/002.p/99")).expect("renamed");
+    let wrong = verify(&bench.folder, &bench.key.verifier(), None).expect_err("VA1");
+    assert_eq!(wrong, [Wrong::Torn("tile/entries/002.p/88".into())]);
+}
+
+#[test]
 fn va1_a_file_of_hashes_that_is_damaged_or_missing_is_named() {
     let (bench, all) = (Bench::new("tiles"), log(600));
     let files = ["tile/0/000", "tile/0/001", "tile/0/002.p/88", "tile/1/000.p/2"];
