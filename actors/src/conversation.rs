@@ -171,7 +171,7 @@ impl Machine for Conversation {
     fn view(&self, by: &Caller, after: Seq) -> Result<ConversationView, ConversationRefusal> {
         let born = self.born.filter(|_| self.known_to(by) && self.has(by));
         let (_, case) = born.ok_or(ConversationRefusal::NotFound)?;
-        if by.role == Role::Administrator {
+        if !by.role.takes_part() {
             return Err(ConversationRefusal::NotForAdministrators);
         }
         let changed = self.messages.iter().filter(|message| message.changed > after);
@@ -218,7 +218,7 @@ impl Conversation {
         use ConversationRefusal as No;
         match command {
             _ if !self.known_to(by) || !self.has(by) => Some(No::NotFound),
-            _ if by.role == Role::Administrator => Some(No::NotForAdministrators),
+            _ if !by.role.takes_part() => Some(No::NotForAdministrators),
 
             Say { message, .. } if self.find(*message).is_some_and(|it| it.by != by.person) => {
                 Some(No::IdTaken)
@@ -308,7 +308,7 @@ impl Conversation {
 
     /// Whether this caller may read and write here.
     pub fn admits(&self, by: &Caller) -> bool {
-        self.known_to(by) && self.has(by) && by.role != Role::Administrator
+        self.known_to(by) && self.has(by) && by.role.takes_part()
     }
 
     /// Everybody who is or was of this conversation: who may be named to its people.

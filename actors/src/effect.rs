@@ -5,6 +5,7 @@
 //! restart it is), so every one of them is harmless the second time.
 
 use protocol::{
+    caller::Role,
     id::{CaseId, ConversationId, LinkId, PersonId, RoomId, SessionId, TenantId},
     key::Key,
     media::Source,
@@ -19,6 +20,8 @@ pub enum Effect {
     Media(RoomId, MediaOrder),
     /// Every socket that came through this link is over.
     Cut(LinkId),
+    /// Every socket of this person in this role is over: the right was taken away.
+    Expel(TenantId, PersonId, Role),
 }
 
 /// What one actor may ask of another.

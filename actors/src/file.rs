@@ -7,7 +7,7 @@
 //! - **X1** A file id stands for one content.
 
 use protocol::{
-    caller::{Caller, Role},
+    caller::Caller,
     file::{FileEvent, FileRefusal, FileView},
     id::{ConversationId, FileId, PersonId, Seq, TenantId},
     limits,
@@ -81,7 +81,7 @@ impl Machine for File {
     fn decide(&self, _now: Time, by: &Caller, input: Input, plan: &mut Plan<Self>) {
         use FileRefusal as No;
         match (input, &self.kept) {
-            _ if by.role == Role::Administrator => plan.refuse(No::NotForAdministrators),
+            _ if !by.role.takes_part() => plan.refuse(No::NotForAdministrators),
             (Input::Keep(new), _) if !is_file_name(&new.name) => plan.refuse(No::BadName),
             (Input::Keep(new), _) if new.bytes == 0 => plan.refuse(No::Empty),
             (Input::Keep(new), _) if new.bytes > limits::FILE_BYTES => plan.refuse(No::TooLarge),

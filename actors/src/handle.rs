@@ -123,8 +123,8 @@ pub(crate) enum Mail<M: Part> {
     Watch { watch: Watch, after: Cursor, reply: oneshot::Sender<Result<(), No>>, place: Place },
     /// The last socket of this device stopped watching.
     Departed { by: Caller },
-    /// Everything up to here is durable, or is not.
-    Kept(Result<Seq, StorageFault>),
+    /// More is durable: look how far; or something is not.
+    Kept(Result<(), StorageFault>),
     /// Ask again for what was left open.
     Rouse,
     /// Sleep, if nobody needs you.

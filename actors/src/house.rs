@@ -23,10 +23,10 @@
 
 use parking_lot::Mutex;
 use protocol::{
-    caller::Caller,
+    caller::{Caller, Role},
     codec,
     frame::Fault,
-    id::{LinkId, RequestId, SessionId},
+    id::{LinkId, PersonId, RequestId, SessionId, TenantId},
     key::Key,
     limits,
     peer::{PeerAnswer, PeerRequest},
@@ -41,6 +41,7 @@ use storage::ledger::Ledger;
 use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::{
+    accounts::Accounts,
     audit::Audit,
     calls::Calls,
     cast::Cast,
@@ -116,6 +117,8 @@ pub struct House {
     pub conversations: Arc<Cast<Conversation>>,
     /// Files' records.
     pub files: Arc<Cast<File>>,
+    /// Who has which right.
+    pub accounts: Arc<Cast<Accounts>>,
     /// What was done.
     pub audits: Arc<Cast<Audit>>,
     /// The journals, for health and figures.
@@ -147,6 +150,7 @@ impl House {
             rooms: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
             conversations: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
             files: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
+            accounts: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
             audits: Cast::new(ledger.clone(), world, awake_max).await?,
             ledger,
             roof,
@@ -171,11 +175,6 @@ impl House {
         self.roof.now()
     }
 
-    /// The version of the words between nodes that every member speaks.
-    pub fn level(&self) -> u16 {
-        self.roof.road.level()
-    }
-
     /// A number for a new watch.
     pub fn watch_id(&self) -> u64 {
         self.watch_ids.fetch_add(1, Ordering::Relaxed)
@@ -185,6 +184,17 @@ impl House {
     pub fn on_session_cut(&self, end: impl Fn(SessionId) + Send + Sync + 'static) {
         let first = self.roof.end_session.set(Box::new(end)).is_ok();
         assert!(first, "a node has one gateway");
+    }
+
+    /// Says how the sockets of a person whose role was taken away are ended on this node.
+    pub fn on_role_cut(&self, end: impl Fn(TenantId, PersonId, Role) + Send + Sync + 'static) {
+        let first = self.roof.end_role.set(Box::new(end)).is_ok();
+        assert!(first, "a node has one gateway");
+    }
+
+    /// The level of the cluster: what a release that speaks more may do by now.
+    pub fn level(&self) -> u16 {
+        self.roof.road.level()
     }
 
     /// Ends every socket of a session that is over, on every node.
@@ -364,6 +374,7 @@ impl House {
         self.rooms.sweep();
         self.conversations.sweep();
         self.files.sweep();
+        self.accounts.sweep();
         self.audits.sweep();
     }
 
@@ -378,6 +389,7 @@ impl House {
         self.rooms.stop();
         self.conversations.stop();
         self.files.stop();
+        self.accounts.stop();
         self.audits.stop();
     }
 }

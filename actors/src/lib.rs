@@ -8,6 +8,7 @@
 //! | [`room`] | who sits, waits, leads | seats, the door, the tenant |
 //! | [`conversation`] | messages in one order | its people, the room |
 //! | [`file`](mod@file) | what an upload is and where it lies | the gateway |
+//! | [`accounts`] | who has an account, and which roles | administrators, the gateway |
 //! | [`audit`] | what was done | the node only |
 //!
 //! A machine decides and folds ([`protocol::machine`]); [`shell`] keeps and then tells; a
@@ -15,11 +16,13 @@
 //! another, and finds an actor on whatever node it lives, over the [`road`]. No machine imports
 //! another: they share the words of [`effect`].
 
+pub mod accounts;
 mod answered;
 pub mod audit;
 pub mod calls;
 pub mod cast;
 pub mod conversation;
+mod durable;
 pub mod effect;
 pub mod file;
 pub mod handle;

@@ -12,6 +12,7 @@ use protocol::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    accounts::{self, Accounts},
     audit::{self, Audit},
     conversation::{self, Conversation},
     effect::Effect,
@@ -240,6 +241,41 @@ impl Part for File {
 
     fn no(why: Self::Refusal) -> Refusal {
         Refusal::File { why }
+    }
+}
+
+impl Part for Accounts {
+    const NAME: &'static str = "accounts";
+
+    type Query = accounts::Query;
+    type Answer = accounts::Answer;
+
+    fn answer(&self, query: accounts::Query) -> accounts::Answer {
+        self.answer(query)
+    }
+
+    /// Who may do what: given on two disks or not at all. Taking away is never refused for want of a
+    /// second copy.
+    fn is_strict(input: &accounts::Input) -> bool {
+        use protocol::accounts::AccountsCommand::{Reject, Withdraw};
+        let takes = |command: &_| matches!(command, Reject { .. } | Withdraw { .. });
+        !matches!(input, accounts::Input::Command { command, .. } if takes(command))
+    }
+
+    fn topic(_key: Key) -> Option<Topic> {
+        Some(Topic::Accounts {})
+    }
+
+    fn event(event: Self::Event) -> Option<Event> {
+        Some(Event::Accounts { event })
+    }
+
+    fn shown(view: Self::View) -> Option<View> {
+        Some(View::Accounts { view })
+    }
+
+    fn no(why: Self::Refusal) -> Refusal {
+        Refusal::Accounts { why }
     }
 }
 

@@ -223,7 +223,7 @@ impl Machine for Room {
 
     fn view(&self, by: &Caller, _after: Seq) -> Result<RoomView, RoomRefusal> {
         let born = self.known_to(by).ok_or(RoomRefusal::NotFound)?;
-        if by.role == Role::Administrator {
+        if !by.role.takes_part() {
             return Err(RoomRefusal::NotForAdministrators);
         }
         let leading = self.leads(by);
@@ -279,7 +279,7 @@ impl Machine for Room {
         assert!(self.waiting.keys().all(|id| !self.seats.contains_key(id)), "R2");
         assert!(!self.ended || (self.seats.is_empty() && self.waiting.is_empty()), "R4");
         let mut roles = self.seats.values().chain(self.waiting.values()).map(|place| place.role);
-        assert!(roles.all(|role| role != Role::Administrator), "R5");
+        assert!(roles.all(|role| role.takes_part()), "R5");
         assert!(self.tracks.keys().all(|id| self.seats.contains_key(id)), "R6");
     }
 }
@@ -295,7 +295,7 @@ impl Room {
         let steers = !matches!(command, Knock {} | Leave {} | Unmute {} | Publish { .. });
         match command {
             _ if self.known_to(by).is_none() => Some(No::NotFound),
-            _ if by.role == Role::Administrator => Some(No::NotForAdministrators),
+            _ if !by.role.takes_part() => Some(No::NotForAdministrators),
             _ if self.ended => Some(No::Ended),
             _ if steers && !self.leads(by) => Some(No::NotLead),
 
@@ -536,7 +536,7 @@ impl Room {
         let sits = self.seats.values().any(|place| place.person == person);
         let waits = self.waiting.values().any(|place| place.person == person);
         self.known_to(by).is_some()
-            && by.role != Role::Administrator
+            && by.role.takes_part()
             && (person == self.lead
                 || person == by.person
                 || (self.leads(by) && (sits || waits))

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use protocol::{
     caller::Caller,
     codec,
-    frame::{Fault, ToBrowser},
+    frame::{Fault, ToBrowser, Topic},
     id::Seq,
     key::Key,
     limits,
@@ -32,12 +32,17 @@ use protocol::{
     time::Time,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use std::{collections::VecDeque, marker::PhantomData, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    marker::PhantomData,
+    sync::Arc,
+};
 use storage::fault::StorageFault;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     answered::Answered,
+    durable::Durable,
     effect::Effect,
     handle::{Asker, Cursor, Done, Mail, No, Place, Watch},
     keeper::{Keeper, no_of},
@@ -107,6 +112,7 @@ pub(crate) struct Running<M: Part> {
     folded: Seq,
     kept: Seq,
     snapshot: Seq,
+    durable: Arc<Durable>,
     line: VecDeque<Waiting<M>>,
 }
 
@@ -154,6 +160,7 @@ impl<M: Part> Actor for Shell<M> {
             folded: life.seq,
             kept: life.seq,
             snapshot: life.snapshot,
+            durable: Arc::default(),
             line: VecDeque::new(),
         };
         run.wake(&me)?;
@@ -183,7 +190,7 @@ impl<M: Part> Actor for Shell<M> {
                     run.depart(&me, by);
                 }
             }
-            Mail::Kept(Ok(seq)) => run.kept = run.kept.max(seq),
+            Mail::Kept(Ok(())) => run.kept = run.kept.max(run.durable.taken()),
             Mail::Kept(Err(fault)) => return Err(run.give_up(&fault)),
             Mail::Rouse => run.ask_again(&me),
             Mail::Doze => {
@@ -323,9 +330,14 @@ impl<M: Part> Running<M> {
                 self.answered.fold(self.folded, request); // K7
             }
             let after = Seq(first.0 - 1);
-            let me = me.clone();
+            let (me, durable) = (me.clone(), self.durable.clone());
             // The log's thread only posts a mail; an actor that is gone needs none.
-            let done = move |kept| drop(me.cast(Mail::Kept(kept)));
+            let done = move |kept: Result<Seq, StorageFault>| {
+                let news = kept.map(|upto| durable.reached(upto));
+                if news.as_ref().map_or(true, |news| *news) {
+                    drop(me.cast(Mail::Kept(news.map(|_| ()))));
+                }
+            };
             self.boot.keeper.keep::<M>((after, now), &plan.events, request.as_ref(), done);
         }
         self.line.push_back(Waiting {
@@ -351,26 +363,46 @@ impl<M: Part> Running<M> {
 
     /// Tells, performs and answers everything that is durable by now.
     fn flush(&mut self, me: &ActorRef<Mail<M>>) -> Result<(), Death> {
-        while self.line.front().is_some_and(|front| front.upto <= self.kept) {
-            let Some(front) = self.line.pop_front() else { break };
-            assert!(front.upto <= self.kept, "K1");
-            let changed = self.tell(front.first, front.at, &front.plan);
-            let bare = front.plan.events.is_empty();
-            for effect in front.plan.effects {
-                if !self.boot.world.perform(self.boot.key, effect) {
-                    // Not performed, so not forgotten: the next life asks again in `wake`.
-                    return Err("the house has no room for an effect".into());
+        loop {
+            let due = self.due();
+            if due.is_empty() {
+                break;
+            }
+            let changed = self.tell(&due);
+            for Waiting { upto, plan, then, .. } in due {
+                let bare = plan.events.is_empty();
+                for effect in plan.effects {
+                    if !self.boot.world.perform(self.boot.key, effect) {
+                        // Not performed, so not forgotten: the next life asks again in `wake`.
+                        return Err("the house has no room for an effect".into());
+                    }
+                }
+                if let Some(gone) = self.finish(then, upto, bare) {
+                    self.depart(me, gone);
                 }
             }
-            for watch in changed {
+            for watch in changed.into_values() {
                 self.reshow(me, watch);
-            }
-            if let Some(gone) = self.finish(front.then, front.upto, bare) {
-                self.depart(me, gone);
             }
         }
         self.save();
         Ok(())
+    }
+
+    /// Takes out of the line what is durable, so much that its news may be one burst. Whoever is
+    /// shown a view is the last of them: it must not be told what the view holds already.
+    fn due(&mut self) -> Vec<Waiting<M>> {
+        let (mut due, mut news) = (Vec::new(), 0);
+        while let Some(front) = self.line.pop_front_if(|front| front.upto <= self.kept) {
+            assert!(front.upto <= self.kept, "K1");
+            let shows = matches!(front.then, Then::Watch(..) | Then::Reshow(..));
+            news += front.plan.events.len() + front.plan.notes.len();
+            due.push(front);
+            if shows || news >= limits::BURST_FRAMES {
+                break;
+            }
+        }
+        due
     }
 
     /// Answers. Names the device of a watch whose socket ended before its view was ready: its
@@ -418,40 +450,30 @@ impl<M: Part> Running<M> {
     }
 
     /// Encodes once, sends to everybody who may know; names those whose view is another one now.
-    fn tell(&self, first: Seq, at: Time, plan: &Plan<M>) -> Vec<Watch> {
-        let mut changed = Vec::new();
+    fn tell(&self, due: &[Waiting<M>]) -> BTreeMap<u64, Watch> {
+        let mut changed = BTreeMap::new();
         let Some(topic) = M::topic(self.boot.key) else { return changed };
         if self.boot.watchers.is_empty() {
             return changed;
         }
-        for (seq, event) in (first.0..).map(Seq).zip(&plan.events) {
-            if let Some(word) = M::event(event.clone()) {
-                let frame = pack(&ToBrowser::Happened { topic, seq, at, event: word });
-                self.send(frame, Some(seq), &News::Event(event));
-            }
+        let all: Vec<_> = due.iter().flat_map(|one| told::<M>(topic, one)).collect();
+        for told in bursts(&all) {
+            let frames = told.iter().map(|it| (it.frame.clone(), it.seq)).collect();
+            let mut spread = Spread::many(frames);
             self.boot.watchers.each(|watch| {
-                if M::reshows(&watch.by, event) {
-                    changed.push(watch.clone());
-                }
+                let may = told.iter().enumerate();
+                let may = may.filter(|(_, it)| self.machine.tells(&watch.by, &it.news));
+                spread.some(&watch.outbox, may.fold(0, |which, (at, _)| which | 1 << at));
             });
+            spread.done();
         }
-        for note in &plan.notes {
-            if let Some(word) = M::note(note.clone()) {
-                let frame = pack(&ToBrowser::Noted { topic, note: word });
-                self.send(frame, None, &News::Note(note));
-            }
-        }
-        changed
-    }
-
-    fn send(&self, frame: Bytes, seq: Option<Seq>, news: &News<'_, M>) {
-        let mut spread = Spread::new(frame, seq);
+        let events = || due.iter().flat_map(|one| &one.plan.events);
         self.boot.watchers.each(|watch| {
-            if self.machine.tells(&watch.by, news) {
-                spread.to(&watch.outbox);
+            if events().any(|event| M::reshows(&watch.by, event)) {
+                changed.insert(watch.id, watch.clone());
             }
         });
-        spread.done();
+        changed
     }
 
     fn shown(&self, view: M::View) -> Option<Bytes> {
@@ -510,6 +532,44 @@ impl<M: Part> Running<M> {
         }
         shut
     }
+}
+
+/// A frame for watchers, and what it is of.
+struct Told<'a, M: Part> {
+    frame: Bytes,
+    seq: Option<Seq>,
+    news: News<'a, M>,
+}
+
+/// The frames of one plan, in their order (K3).
+fn told<M: Part>(topic: Topic, of: &Waiting<M>) -> impl Iterator<Item = Told<'_, M>> {
+    let at = of.at;
+    let events = (of.first.0..).map(Seq).zip(&of.plan.events).filter_map(move |(seq, event)| {
+        let word = M::event(event.clone())?;
+        let frame = pack(&ToBrowser::Happened { topic, seq, at, event: word });
+        Some(Told { frame, seq: Some(seq), news: News::Event(event) })
+    });
+    let notes = of.plan.notes.iter().filter_map(move |note| {
+        let frame = pack(&ToBrowser::Noted { topic, note: M::note(note.clone())? });
+        Some(Told { frame, seq: None, news: News::Note(note) })
+    });
+    events.chain(notes)
+}
+
+/// As many of them at once as one burst holds.
+fn bursts<'a, 'b, M: Part>(all: &'b [Told<'a, M>]) -> impl Iterator<Item = &'b [Told<'a, M>]> {
+    let mut rest = all;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = rest.iter().take(limits::BURST_FRAMES).take_while(|it| {
+            let first = bytes == 0;
+            bytes += it.frame.len();
+            first || bytes <= limits::BURST_BYTES
+        });
+        let (burst, more) = rest.split_at(fits.count());
+        rest = more;
+        (!burst.is_empty()).then_some(burst)
+    })
 }
 
 /// Encodes a frame for browsers.

@@ -56,6 +56,11 @@ pub enum Query {
         /// The sign-in name.
         login: String,
     },
+    /// Which role was this person registered with?
+    Role {
+        /// The person.
+        person: PersonId,
+    },
 }
 
 /// The answer to a [`Query`], under the same name.
@@ -65,6 +70,8 @@ pub enum Answer {
     Names(Vec<Named>),
     /// Who it would be, when anybody.
     Enrolled(Option<Enrolled>),
+    /// The role, when the person is known.
+    Role(Option<Role>),
 }
 
 /// The state: the fold of every event so far.
@@ -170,6 +177,7 @@ impl Vault {
                 Answer::Names(people.iter().filter_map(named).collect())
             }
             Query::Enrolled { login } => Answer::Enrolled(self.enrolled(&login)),
+            Query::Role { person } => Answer::Role(self.persons.get(&person).map(|it| it.role)),
         }
     }
 

@@ -5,13 +5,17 @@
 //! fails; `KONSIL_WRITE_VECTORS=1 cargo test -p actors --test words` adds it, and its diff is to be
 //! read: an old line that changes is an ask that the release before no longer understands.
 
-use actors::{audit, conversation, file, room, session, tenant, vault};
+use actors::{accounts, audit, conversation, file, room, session, tenant, vault};
 use protocol::{
+    accounts::{AccountsCommand, AccountsRefusal, Held},
     caller::{Caller, Role},
     codec,
     conversation::{ConversationCommand, Message},
     file::FileView,
-    id::{CaseId, ConversationId, FileId, LinkId, MessageId, PersonId, Seq, SessionId, TenantId},
+    id::{
+        CaseId, ConversationId, FileId, GrantId, LinkId, MessageId, PersonId, Seq, SessionId,
+        TenantId,
+    },
     room::RoomCommand,
     session::{Origin, SessionCommand, SessionRefusal},
     tenant::{TenantCommand, TenantRefusal},
@@ -175,11 +179,32 @@ fn vaults(to: &mut Lines) {
     words!(to, vault, Query {
         Names => Query::Names { people: vec![person()] };
         Enrolled => Query::Enrolled { login: login() };
+        Role => Query::Role { person: person() };
     });
     let known = vault::Enrolled { person: person(), role, secret: secret() };
     words!(to, vault, Answer {
         Names => Answer::Names(vec![Named { person: person(), name: name() }]);
         Enrolled => Answer::Enrolled(Some(known));
+        Role => Answer::Role(Some(Role::Expert));
+    });
+}
+
+fn accounts_of_a_tenant(to: &mut Lines) {
+    let (grant, role) = (GrantId::from_u128(12), Role::Support);
+    let command = AccountsCommand::Withdraw { person: person(), role };
+    words!(to, accounts, Input {
+        Command => Input::Command { command, grant, before: Some(Role::Expert) };
+        Admit => Input::Admit { person: person(), role: Role::Administrator };
+    });
+    words!(to, accounts, Query {
+        Roles => Query::Roles { person: person(), now: AT };
+        View => Query::View { by: by() };
+        Knows => Query::Knows { by: by(), people: vec![person()] };
+    });
+    words!(to, accounts, Answer {
+        Roles => Answer::Roles(Some(vec![Held { role, since: AT, until: Some(AT) }]));
+        View => Answer::View(Err(AccountsRefusal::NotAllowed));
+        Knows => Answer::Knows(vec![person()]);
     });
 }
 
@@ -206,7 +231,9 @@ fn sessions_and_files(to: &mut Lines) {
 #[test]
 fn vr2_what_is_asked_of_actors_elsewhere_is_asked_in_the_bytes_of_version_1() {
     let mut made = Lines::default();
-    for add in [rooms, conversations, tenants, vaults, sessions_and_files, audits] {
+    for add in
+        [rooms, conversations, tenants, vaults, accounts_of_a_tenant, sessions_and_files, audits]
+    {
         add(&mut made);
     }
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors/v1.txt");

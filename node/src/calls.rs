@@ -256,7 +256,7 @@ impl actors::calls::Calls for Calls {
 /// Sends one frame to many; it crosses to another node once.
 fn tell((frame, listeners): (Option<Bytes>, Vec<Outbox>)) {
     let Some(frame) = frame else { return };
-    let mut spread = Spread::new(frame, None);
+    let mut spread = Spread::new(frame);
     listeners.iter().for_each(|outbox| spread.to(outbox));
     spread.done();
 }

@@ -29,10 +29,14 @@ use crate::{
 
 mod archive;
 mod audit;
+mod people;
 mod print;
+mod tenants;
 
 pub use self::archive::{ArchiveCommand, archive};
 pub use self::audit::{AuditCommand, audit};
+pub use self::people::{AccountCommand, account, rights};
+pub use self::tenants::{TenantCommand, tenant};
 
 /// Which node is spoken to.
 #[derive(Debug, Args)]

@@ -141,7 +141,7 @@ fn read(path: &Path) -> io::Result<Option<Demo>> {
 }
 
 /// Twelve letters and digits that are not mistaken for one another.
-fn new_password() -> String {
+pub(crate) fn new_password() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789-";
     chance::<12>().iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect()
 }

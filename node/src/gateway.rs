@@ -1,7 +1,7 @@
 //! The gateway: what a browser can reach, one line each, no logic here.
 //!
-//! Default deny: a path that is not listed is not there, and everything under `/api` and `/ws`
-//! knows its caller before it does anything.
+//! Default deny: a path is there because `protocol::rights` lists it, and behind the guard that the
+//! table gives it; everything under `/api` and `/ws` knows its caller before it does anything.
 
 pub mod arrive;
 pub mod ask;
@@ -9,15 +9,20 @@ pub mod audit;
 pub mod auth;
 pub mod bodies;
 pub mod guard;
+mod handshake;
 pub mod headers;
 pub mod health;
 pub mod operator;
 pub mod page;
+mod pipe;
 pub mod reach;
 pub mod record;
+pub mod rights;
+pub mod roles;
 pub mod rounds;
 pub mod socket;
 pub mod tabs;
+pub mod tenancy;
 pub mod upload;
 
 use actors::house::House;
@@ -25,9 +30,12 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
-use protocol::id::{NodeId, TenantId};
+use protocol::{
+    id::{NodeId, TenantId},
+    rights::Route,
+};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -44,6 +52,7 @@ use crate::{
 };
 use guard::Guards;
 use operator::{ClusterView, Desk};
+use tenancy::Tenancy;
 
 /// Everything a request may need. One per node.
 pub struct Gate {
@@ -55,8 +64,10 @@ pub struct Gate {
     pub calls: Arc<Calls>,
     /// What cookies and links are signed with.
     pub secrets: Secrets,
-    /// The tenant that signs in here.
+    /// The first tenant: whoever asks under a host name that is no tenant's is its.
     pub tenant: TenantId,
+    /// Whose host names are whose.
+    pub tenancy: Tenancy,
     /// This node.
     pub node: NodeId,
     /// The operator's bounds.
@@ -109,35 +120,57 @@ pub type Shared = Arc<Gate>;
 
 /// Every path there is.
 pub fn routes(gate: Shared) -> Router {
-    let api = Router::new()
-        .route("/api/sign-in", post(auth::sign_in))
-        .route("/api/sign-out", post(auth::sign_out))
-        .route("/api/link", post(auth::look_at_link))
-        .route("/api/enter", post(auth::enter))
-        .route("/api/operator/enter", post(operator::enter))
-        .route("/api/operator/leave", post(operator::leave))
-        .route("/api/operator/cluster", get(operator::cluster))
-        .route("/api/operator/live", get(operator::live))
-        .route("/api/operator/drain", post(operator::drain))
-        .route("/api/audit", get(audit::application))
-        .route("/api/operator/audit", get(audit::system))
-        .layer(middleware::from_fn_with_state(gate.clone(), guard::whole));
-    let files = Router::new()
-        .route("/api/files/{conversation}", post(upload::store))
-        .route("/api/files/{conversation}/{file}", get(upload::fetch))
-        .layer(DefaultBodyLimit::disable()); // bounded by `upload`, which knows the knob
+    let of = |mine: fn(Route) -> bool| {
+        let routes = Route::ALL.iter().copied().filter(move |route| mine(*route));
+        routes.fold(Router::new(), |router, route| {
+            let guard = middleware::from_fn_with_state((gate.clone(), route), rights::guard);
+            router.route(route.path(), handler(route).route_layer(guard))
+        })
+    };
+    let forms = of(is_form).layer(middleware::from_fn_with_state(gate.clone(), guard::whole));
+    let files = of(is_file).layer(DefaultBodyLimit::disable()); // bounded by `upload`, which knows the knob
     Router::new()
-        .merge(api)
+        .merge(forms)
         .merge(files)
-        .route("/ws", get(socket::upgrade))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::figures))
-        .route("/", get(page::app))
-        .route("/room", get(page::room))
-        .route("/room/{room}", get(page::room))
-        .route("/operator", get(page::operator))
-        .route("/{*asset}", get(page::asset))
+        .merge(of(|route| !is_form(route) && !is_file(route)))
         .layer(middleware::from_fn_with_state(gate.clone(), headers::add))
         .with_state(gate)
+}
+
+/// Whose body is a file, of whatever length.
+fn is_file(route: Route) -> bool {
+    matches!(route, Route::StoreFile | Route::FetchFile)
+}
+
+/// Whose body, if any, is a small form.
+fn is_form(route: Route) -> bool {
+    route.path().starts_with("/api/") && !is_file(route)
+}
+
+/// Who answers: a new route does not compile before it stands here.
+fn handler(route: Route) -> MethodRouter<Shared> {
+    match route {
+        Route::SignIn => post(auth::sign_in),
+        Route::SignOut => post(auth::sign_out),
+        Route::Link => post(auth::look_at_link),
+        Route::Enter => post(auth::enter),
+        Route::OperatorEnter => post(operator::enter),
+        Route::OperatorLeave => post(operator::leave),
+        Route::OperatorCluster => get(operator::cluster),
+        Route::OperatorLive => get(operator::live),
+        Route::OperatorDrain => post(operator::drain),
+        Route::Rights => get(rights::table),
+        Route::Audit => get(audit::application),
+        Route::OperatorAudit => get(audit::system),
+        Route::StoreFile => post(upload::store),
+        Route::FetchFile => get(upload::fetch),
+        Route::Socket => get(socket::upgrade),
+        Route::Alive => get(health::alive),
+        Route::Ready => get(health::ready),
+        Route::Figures => get(health::figures),
+        Route::App => get(page::app),
+        Route::Room | Route::RoomOf => get(page::room),
+        Route::Operator => get(page::operator),
+        Route::Asset => get(page::asset),
+    }
 }

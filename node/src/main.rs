@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use node::{
-    commands::{self, ArchiveCommand, AuditCommand, ClusterCommand, Where},
+    commands::{
+        self, AccountCommand, ArchiveCommand, AuditCommand, ClusterCommand, TenantCommand, Where,
+    },
     config::Config,
     dev, doctor,
     node::Node,
@@ -58,6 +60,26 @@ enum Command {
         place: Where,
         #[command(subcommand)]
         command: ClusterCommand,
+    },
+    /// Looks after tenants: each has its own host names, people and data.
+    Tenant {
+        #[command(flatten)]
+        place: Where,
+        #[command(subcommand)]
+        command: TenantCommand,
+    },
+    /// Lets the first people of a tenant in, and lists who has which role.
+    Account {
+        #[command(flatten)]
+        place: Where,
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// Prints who may do what.
+    Rights {
+        /// The whole table, for a spreadsheet.
+        #[arg(long)]
+        csv: bool,
     },
     /// Goes on with this stopped node alone when most of those who vote are lost for good. What the
     /// others acknowledged among themselves is given up. The last resort; it is recorded for ever.
@@ -138,15 +160,7 @@ async fn run() -> Result<()> {
             }
             serve(config, false).await
         }
-        Command::Witness { config } => {
-            let witness = Witness::start(Config::read(config.as_deref())?).await;
-            let witness = witness.context("the witness cannot start")?;
-            tracing::info!("the witness is ready");
-            let fatal = witness.fatal();
-            let ended = ended(fatal, stop_asked()).await;
-            witness.stop().await;
-            ended
-        }
+        Command::Witness { config } => vote(Config::read(config.as_deref())?).await,
         Command::Join { token, config } => {
             commands::join(&token, &Config::read(config.as_deref())?).await
         }
@@ -154,6 +168,16 @@ async fn run() -> Result<()> {
             commands::recover(&Config::read(config.as_deref())?, &why, accept_loss).await
         }
         Command::Cluster { place, command } => commands::cluster(&place, command).await,
+        Command::Tenant { place, command } => {
+            Ok(commands::tenant(&place.folder()?, command).await?)
+        }
+        Command::Account { place, command } => {
+            Ok(commands::account(&place.folder()?, command).await?)
+        }
+        Command::Rights { csv } => {
+            print!("{}", commands::rights(csv));
+            Ok(())
+        }
         Command::Archive(command) => Ok(commands::archive(command).await?),
         Command::Audit { command } => Ok(commands::audit(command).await?),
         Command::Dev { data, port, nodes, config: None } if nodes > 1 => {
@@ -182,6 +206,15 @@ async fn run() -> Result<()> {
             Ok(())
         }
     }
+}
+
+async fn vote(config: Config) -> Result<()> {
+    let witness = Witness::start(config).await.context("the witness cannot start")?;
+    tracing::info!("the witness is ready");
+    let fatal = witness.fatal();
+    let ended = ended(fatal, stop_asked()).await;
+    witness.stop().await;
+    ended
 }
 
 async fn serve(config: Config, demo: bool) -> Result<()> {

@@ -116,6 +116,7 @@ impl Metrics {
         cast!("room", rooms);
         cast!("conversation", conversations);
         cast!("file", files);
+        cast!("accounts", accounts);
         cast!("audit", audits);
         self.rooms.set(house.rooms.awake() as i64);
         self.sockets.set(from.sockets as i64);

@@ -51,6 +51,7 @@ use crate::{
     config::{Config, EngineName},
     gateway::{
         self, Gate, guard::Guards, health::Contact, operator::Desk, rounds, socket::PerSession,
+        tenancy::Tenancy,
     },
     media::{MediaConfig, MediaLoop},
     metrics::Metrics,
@@ -59,6 +60,7 @@ use crate::{
     tls::{self, TlsFault},
 };
 
+mod people;
 mod wiring;
 
 /// How often idle actors are put to sleep and quiet addresses forgotten.
@@ -329,7 +331,7 @@ fn open_gate(
     sight: &Arc<Sight>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<Arc<Gate>, StartFault> {
-    let wiring::Told { nodes, pages, moving } = wiring::watch_map(&ground.member);
+    let wiring::Told { nodes, pages, moving, tenants } = wiring::watch_map(&ground.member);
     let Ground { files, secrets, tenant, node, holder, member, addresses, .. } = ground;
     Ok(Arc::new(Gate {
         house,
@@ -346,6 +348,7 @@ fn open_gate(
         audit: audit::Desk::new(addresses),
         secrets,
         tenant,
+        tenancy: Tenancy::new(tenant, tenants),
         node,
         guards: Guards::new(&config.limits),
         metrics: Arc::new(Metrics::new()?),

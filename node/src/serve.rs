@@ -128,6 +128,23 @@ impl AsyncWrite for Seated {
         self.moved(cx, came)
     }
 
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        let came = match pieces {
+            [one] => stream.poll_write(cx, one), // the cheaper system call
+            many => stream.poll_write_vectored(cx, many),
+        };
+        self.moved(cx, came)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true // several records are one system call
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let came = Pin::new(&mut self.stream).poll_flush(cx);
         self.moved(cx, came)

@@ -14,7 +14,8 @@
 use crate::{
     caller::Role,
     id::{
-        CaseId, ConversationId, FileId, LinkId, MessageId, PersonId, RoomId, SessionId, TenantId,
+        CaseId, ConversationId, FileId, GrantId, LinkId, MessageId, PersonId, RoomId, SessionId,
+        TenantId,
     },
     time::Time,
 };
@@ -138,8 +139,10 @@ names! {
         KeyDestroyed,
         /// A link to the operator page was shown that opens nothing.
         OperatorRefused,
-        /// Somebody wanted to read a log who may not.
-        AuditRefused,
+        /// A right that was asked for is not granted.
+        RightRejected,
+        /// Somebody was let in by whoever runs the machine.
+        AccountMade,
     }
 }
 
@@ -156,6 +159,8 @@ names! {
         Invitation,
         /// To check what was done.
         Audit,
+        /// To see who has which right.
+        Rights,
     }
 }
 
@@ -214,6 +219,8 @@ word! {
         Node { node: u64 },
         /// A shard.
         Shard { shard: u16 },
+        /// A right that was asked for.
+        Grant { grant: GrantId },
     }
 }
 
@@ -356,6 +363,7 @@ impl fmt::Display for Thing {
             Self::Log { log } => write!(to, "log/{log}"),
             Self::Node { node } => write!(to, "node/{node}"),
             Self::Shard { shard } => write!(to, "shard/{shard}"),
+            Self::Grant { grant } => grant.fmt(to),
         }
     }
 }

@@ -13,6 +13,40 @@ names! {
         Customer,
         /// Not a person: one actor asking another. Never given to a socket.
         Node,
+        /// Looks after the tenant's part of the platform; sees nothing of consultations.
+        Operator,
+        /// Reads what was done and by whom; for a time.
+        Auditor,
+        /// The data protection officer (Datenschutzbeauftragter).
+        ProtectionOfficer,
+        /// Staff of the processor, let in by the tenant for a short time.
+        Support,
+    }
+}
+
+impl Role {
+    /// Every role that a person can have.
+    pub const PEOPLE: [Self; 7] = [
+        Self::Administrator,
+        Self::Expert,
+        Self::Customer,
+        Self::Operator,
+        Self::Auditor,
+        Self::ProtectionOfficer,
+        Self::Support,
+    ];
+
+    /// Whether this role sits in consultations: nobody does but those who hold them and those whom
+    /// they are held for, and the node for itself (S235-S238).
+    pub const fn takes_part(self) -> bool {
+        match self {
+            Self::Expert | Self::Customer | Self::Node => true,
+            Self::Administrator
+            | Self::Operator
+            | Self::Auditor
+            | Self::ProtectionOfficer
+            | Self::Support => false,
+        }
     }
 }
 

@@ -4,7 +4,11 @@
 //! `storage::control`; consensus about the order of changes is the node's affair. Liveness is not
 //! among them: who answers at the moment is never written down.
 
-use crate::{codec, id::NodeId, time::Time};
+use crate::{
+    codec,
+    id::{NodeId, TenantId},
+    time::Time,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -245,6 +249,26 @@ word! {
     pub enum Setting {
         /// Countries in which data of people may lie, as ISO 3166 codes.
         Countries { allowed: BTreeSet<String> },
+        /// A tenant, as it is from now on. Since version 3.
+        Tenant { tenant: TenantId, info: TenantInfo },
+    }
+}
+
+shape! {
+    /// A tenant as every node knows it: where it is found, and what it has. Nothing here is about a
+    /// person.
+    #[derive(Eq, Default)]
+    pub struct TenantInfo {
+        /// What people call it.
+        pub name: String,
+        /// Host names under which it is reached, in lower case; each is one tenant's alone.
+        pub domains: BTreeSet<String>,
+        /// A test system beside a live one (S135): every page says so.
+        pub test: bool,
+        /// It is served no longer.
+        pub closed: bool,
+        /// Editions and add-ons, on or off (S206).
+        pub editions: BTreeMap<String, bool>,
     }
 }
 
@@ -324,6 +348,9 @@ pub struct Map {
     /// What was chosen for the whole cluster. It follows the rest: see [`Map::to_bytes`].
     #[serde(skip)]
     pub settings: Settings,
+    /// Tenants beside the first. They follow the settings: see [`Map::to_bytes`].
+    #[serde(skip)]
+    pub tenants: BTreeMap<TenantId, TenantInfo>,
 }
 
 /// What follows the map of version 1; grows at its end.
@@ -336,14 +363,21 @@ struct Tail {
 /// The first level whose maps have a tail.
 const TAILED: u16 = 2;
 
+/// The first level whose maps have tenants behind the tail.
+const TENANTED: u16 = crate::version::TENANTS;
+
 impl Map {
     /// The map as it is kept and sent: in the words of its own level (VR4).
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = codec::encode(self);
         // Nothing is chosen below that level, but what was must never be forgotten.
-        if self.level >= TAILED || self.settings != Settings::default() {
+        let tenanted = self.level >= TENANTED || !self.tenants.is_empty();
+        if tenanted || self.level >= TAILED || self.settings != Settings::default() {
             let settings = self.settings.clone();
             bytes.extend(codec::encode(&Tail { level: self.level, settings }));
+        }
+        if tenanted {
+            bytes.extend(codec::encode(&self.tenants));
         }
         bytes
     }
@@ -358,7 +392,11 @@ impl Map {
         if tail.is_empty() {
             map.level = map.least();
         } else {
-            Tail { level: map.level, settings: map.settings } = codec::decode::<Tail, MAX>(tail)?;
+            let (known, rest) = codec::decode_front::<Tail, MAX>(tail)?;
+            Tail { level: map.level, settings: map.settings } = known;
+            if !rest.is_empty() {
+                map.tenants = codec::decode::<BTreeMap<_, _>, MAX>(rest)?;
+            }
         }
         Ok(map)
     }

@@ -13,6 +13,7 @@
 //! - **F2** A frame is encoded once, however many sockets it goes to: it names no socket.
 
 use crate::{
+    accounts::{AccountsCommand, AccountsEvent, AccountsRefusal, AccountsView},
     caller::Role,
     conversation::{
         ConversationCommand, ConversationEvent, ConversationNote, ConversationRefusal,
@@ -20,9 +21,11 @@ use crate::{
     },
     file::{FileRefusal, FileView},
     id::{
-        CaseId, ConversationId, FileId, LinkId, NodeId, PersonId, RoomId, Seq, SessionId, TenantId,
+        CaseId, ConversationId, FileId, GrantId, LinkId, NodeId, PersonId, RoomId, Seq, SessionId,
+        TenantId,
     },
     media::{MediaCommand, MediaRefusal, MediaSignal},
+    rights::RightsRefusal,
     room::{RoomCommand, RoomEvent, RoomNote, RoomRefusal, RoomView},
     session::{SessionCommand, SessionRefusal},
     tenant::{TenantCommand, TenantEvent, TenantRefusal, TenantView},
@@ -40,6 +43,8 @@ word! {
         Room { room: RoomId },
         /// A conversation.
         Conversation { conversation: ConversationId },
+        /// Who has which right.
+        Accounts {},
     }
 }
 
@@ -62,6 +67,8 @@ word! {
         Files { conversation: ConversationId, files: Vec<FileId> },
         /// The secret part of a guest link of an own case.
         Link { case: CaseId, link: LinkId },
+        /// Of the accounts: who has which right.
+        Accounts { command: AccountsCommand },
     }
 }
 
@@ -98,6 +105,8 @@ word! {
         Room { view: RoomView },
         /// A conversation.
         Conversation { view: ConversationView },
+        /// Who has which right.
+        Accounts { view: AccountsView },
     }
 }
 
@@ -110,6 +119,8 @@ word! {
         Room { event: RoomEvent },
         /// In a conversation.
         Conversation { event: ConversationEvent },
+        /// To somebody's rights.
+        Accounts { event: AccountsEvent },
     }
 }
 
@@ -140,6 +151,10 @@ word! {
         File { why: FileRefusal },
         /// Of the media path.
         Media { why: MediaRefusal },
+        /// Of the table of rights, before anybody was asked.
+        Rights { why: RightsRefusal },
+        /// Of the accounts.
+        Accounts { why: AccountsRefusal },
     }
 }
 
@@ -205,6 +220,8 @@ word! {
         Refused { refusal: Refusal },
         /// Not now, by the world.
         Faulted { fault: Fault },
+        /// A critical right was requested.
+        Requested { grant: GrantId },
     }
 }
 

@@ -115,6 +115,8 @@ id! {
     NodeId = "node";
     /// One command of one device, the same on every try.
     RequestId = "request";
+    /// A critical right that was asked for.
+    GrantId = "grant";
 }
 
 impl CaseId {

@@ -21,6 +21,8 @@ pub enum Key {
     Conversation(ConversationId),
     /// An uploaded file's record.
     File(FileId),
+    /// Who has an account with a tenant, and which roles. Since version 3.
+    Accounts(TenantId),
     /// An audit log. Since version 3 of the words between nodes.
     Audit(AuditLog),
 }
@@ -39,7 +41,7 @@ impl Key {
 
     const fn bits(self) -> u128 {
         match self {
-            Self::Tenant(id) | Self::Vault(id) => id.as_u128(),
+            Self::Tenant(id) | Self::Vault(id) | Self::Accounts(id) => id.as_u128(),
             Self::Session(id) => id.as_u128(),
             Self::Room(id) => id.as_u128(),
             Self::Conversation(id) => id.as_u128(),
@@ -63,6 +65,7 @@ impl std::str::FromStr for Key {
             "room" => id.parse().map(Self::Room),
             "conversation" => id.parse().map(Self::Conversation),
             "file" => id.parse().map(Self::File),
+            "accounts" => id.parse().map(Self::Accounts),
             "audit" => {
                 let (tenant, log) = id.split_once('/').ok_or(no.clone())?;
                 let log = log.parse().map_err(|_| no)?;
@@ -82,6 +85,7 @@ impl fmt::Display for Key {
             Self::Room(id) => write!(to, "room/{id}"),
             Self::Conversation(id) => write!(to, "conversation/{id}"),
             Self::File(id) => write!(to, "file/{id}"),
+            Self::Accounts(id) => write!(to, "accounts/{id}"),
             Self::Audit(log) => write!(to, "audit/{log}"),
         }
     }
@@ -101,6 +105,7 @@ mod tests {
             Key::Room(RoomId::from_u128(4)),
             Key::Conversation(ConversationId::from_u128(5)),
             Key::File(FileId::from_u128(u128::MAX)),
+            Key::Accounts(TenantId::from_u128(6)),
             Key::Audit(AuditLog { tenant: TenantId::from_u128(6), log: Log::Application }),
             Key::Audit(AuditLog { tenant: TenantId::from_u128(6), log: Log::System }),
         ];

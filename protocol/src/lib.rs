@@ -14,6 +14,7 @@
 #[macro_use]
 mod word;
 
+pub mod accounts;
 pub mod audit;
 pub mod caller;
 pub mod cluster;
@@ -29,6 +30,7 @@ pub mod media;
 pub mod operator;
 pub mod peer;
 pub mod request;
+pub mod rights;
 pub mod room;
 pub mod session;
 pub mod tenant;
@@ -36,3 +38,4 @@ pub mod time;
 pub mod twin;
 pub mod vault;
 pub mod version;
+pub mod websocket;

@@ -14,6 +14,10 @@ pub const FRAMES_IN_FLIGHT: usize = 1024;
 pub const ACK_EVERY: usize = 64;
 /// Bytes that may wait for one browser before its socket is cut; it resumes by cursor.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
+/// Frames that are put down together for everybody who gets them.
+pub const BURST_FRAMES: usize = 64;
+/// Bytes of them, unless one alone is longer.
+pub const BURST_BYTES: usize = 64 * 1024;
 /// Topics one socket may watch: the expert's start page watches a room for each open case.
 pub const TOPICS_PER_SOCKET: usize = 256;
 /// Sockets of one session at a time (tabs of one browser).
@@ -84,12 +88,28 @@ pub const REQUESTS_PER_SESSION: usize = 64;
 /// Bytes of a request behind an event.
 pub const REQUEST_BYTES: usize = 32;
 
+/// Accounts one tenant may have.
+pub const ACCOUNTS: usize = 5_000;
+/// Critical rights that may be asked for at a time.
+pub const GRANTS_OPEN: usize = 200;
+/// Changes of rights that are shown; the journal has all.
+pub const ACCOUNTS_HISTORY: usize = 500;
+/// How long a critical right may be asked for before it has to be asked for anew.
+pub const GRANT_OPEN: Span = Span::from_secs(14 * 24 * 3600);
+/// How long support is let in at most.
+pub const SUPPORT_LIFE: Span = Span::from_secs(3 * 24 * 3600);
+/// How long an auditor is let in at most.
+pub const AUDITOR_LIFE: Span = Span::from_secs(90 * 24 * 3600);
+/// The shortest that anybody is let in.
+pub const GRANT_LIFE_LEAST: Span = Span::from_secs(60);
 /// Things one audit record may name: the people whose names were asked for, and where.
 pub const AUDIT_THINGS: usize = NAMES_PER_ASK + 2;
 /// Records of an audit log shown or exported at a time.
 pub const AUDIT_PAGE: usize = 256;
 
 const _: () = {
+    // Accounts, open requests and history, as JSON, fit one view.
+    assert!(ACCOUNTS * 300 + (GRANTS_OPEN + ACCOUNTS_HISTORY) * 400 <= FRAME_DOWN_BYTES);
     // A message of the longest text, every character four bytes and escaped, fits a frame.
     assert!(MESSAGE_CHARS * 12 + 4096 <= FRAME_UP_BYTES);
     // A session description, escaped, fits a frame with room to spare.
@@ -98,6 +118,10 @@ const _: () = {
     assert!(MESSAGE_CHARS * 4 + MESSAGE_FILES * 16 + 256 <= EVENT_BYTES);
     // A browser that acknowledges on time is never cut.
     assert!(ACK_EVERY * 4 <= FRAMES_IN_FLIGHT);
+    // Nor one whose whole next burst waits until it may be sent.
+    assert!(ACK_EVERY + BURST_FRAMES <= FRAMES_IN_FLIGHT);
+    // Bursts never fill a socket's outbox by themselves.
+    assert!(BURST_BYTES * 4 <= OUTBOX_BYTES);
     // One full view never fills a socket's whole outbox.
     assert!(FRAME_DOWN_BYTES * 2 <= OUTBOX_BYTES);
     // A full page of the longest messages is cut by bytes, not only by count; a usual page fits.

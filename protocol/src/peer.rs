@@ -6,14 +6,15 @@
 //! of the wire, and is sent only to who speaks it (VR3).
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, Role},
     cluster::{Change, ChangeRefusal, Epoch, Lsn, NodeKey},
     codec,
     frame::{Fault, Refusal},
-    id::{FileId, LinkId, RequestId, RoomId, Seq, SessionId},
+    id::{FileId, LinkId, PersonId, RequestId, RoomId, Seq, SessionId, TenantId},
     key::Key,
     media::MediaCommand,
     twin::{At, TwinBatch},
+    version::PEER_WIRE,
 };
 use serde::{Deserialize, Serialize};
 
@@ -239,10 +240,19 @@ pub enum PeerRequest {
         /// The last.
         upto: Seq,
     },
+    /// Every socket of this person in this role is over: the right was taken away. Since version 3.
+    CutRole {
+        /// Of which tenant.
+        tenant: TenantId,
+        /// Who.
+        person: PersonId,
+        /// In which role.
+        role: Role,
+    },
 }
 
 impl PeerRequest {
-    /// The version of the wire it came with: what is not named here came with the second (VR3).
+    /// The version of the wire it came with: what is not named here came with the newest (VR3).
     pub const fn since(&self) -> u16 {
         let first = matches!(
             self,
@@ -262,7 +272,19 @@ impl PeerRequest {
                 | Self::Sums { .. }
                 | Self::Backup { .. }
         );
-        if first { 1 } else { 2 }
+        let second = matches!(
+            self,
+            Self::Once { .. }
+                | Self::WatchIn { .. }
+                | Self::ContentStatus
+                | Self::SumUp { .. }
+                | Self::Stored { .. }
+        );
+        match (first, second) {
+            (true, _) => 1,
+            (_, true) => 2,
+            _ => PEER_WIRE,
+        }
     }
 }
 

@@ -57,6 +57,8 @@ names! {
         LinkExpired,
         /// The link was revoked.
         LinkRevoked,
+        /// The tenant as a whole is closed.
+        TenantClosed,
     }
 }
 

@@ -17,6 +17,7 @@
 //! - **M8** The level never falls, and rises to what all members speak; nobody below it is a member.
 //! - **M9** Nobody is given a copy in a country that is not allowed, not even by force or by wish;
 //!   who has one when the rule changes keeps it until it is moved away (S69).
+//! - **M10** A host name belongs to one tenant, also when it is closed (S137).
 //!
 //! Members of the release before apply the same changes and know no level, so nothing here may
 //! depend on it before it is 2: then they are gone.
@@ -49,6 +50,15 @@ pub const COUNTRIES_MAX: usize = 64;
 
 /// Choices that are remembered.
 pub const CHOSEN_MAX: usize = 64;
+
+/// Tenants beside the first.
+pub const TENANTS_MAX: usize = 256;
+
+/// Host names one tenant may have.
+pub const DOMAINS_MAX: usize = 16;
+
+/// Editions and add-ons one tenant may have.
+pub const EDITIONS_MAX: usize = 64;
 
 /// The founder's number.
 pub const FOUNDER: u64 = 1;
@@ -158,6 +168,9 @@ pub fn check(map: &Map) {
     assert!(!map.places.is_empty(), "a cluster has shards");
     assert!(map.members.values().any(|it| it.purpose == Purpose::Data), "somebody holds the data");
     check_members(map);
+    let domains: Vec<_> = map.tenants.values().flat_map(|it| &it.domains).collect();
+    let once: std::collections::BTreeSet<_> = domains.iter().collect();
+    assert_eq!(once.len(), domains.len(), "M10");
     for (shard, place) in map.places.iter().enumerate() {
         check_place(map, shard, place);
     }

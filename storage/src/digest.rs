@@ -16,6 +16,13 @@ pub fn sha256(bytes: &[u8]) -> Hash {
     fixed(&digest::digest(&digest::SHA256, bytes))
 }
 
+/// The SHA-1 hash of `bytes`: broken, and good for nothing but protocols that ask for it by name.
+pub fn sha1(bytes: &[u8]) -> [u8; 20] {
+    let mut hash = [0; 20];
+    hash.copy_from_slice(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref());
+    hash
+}
+
 /// The CRC-32 of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)

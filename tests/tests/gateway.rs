@@ -12,6 +12,7 @@ mod gateway {
     pub(super) mod desk;
     pub(super) mod door;
     pub(super) mod elsewhere;
+    pub(super) mod every;
     pub(super) mod figures;
     pub(super) mod files;
     pub(super) mod hostile;
@@ -20,6 +21,9 @@ mod gateway {
     pub(super) mod operator;
     pub(super) mod quiet;
     pub(super) mod resume;
+    pub(super) mod rights;
+    pub(super) mod roles;
     pub(super) mod slow;
     pub(super) mod stage;
+    pub(super) mod tenants;
 }

@@ -82,9 +82,7 @@ fn failover(args: &[String]) -> Result<()> {
     let nats = tools::for_peers();
     tools::for_building()?;
     web::build()?;
-    dev::build(Profile::Release)?;
-    let build = ["build", "--release", "--locked", "-p", "tests", "--bin", "bench_failover"];
-    step("building bench_failover", &mut cargo(build))?;
+    build(&["konsil", "bench_failover"])?;
     let mut bench = program(house::built(Profile::Release, "bench_failover"));
     bench.env("KONSIL_BIN", house::built(Profile::Release, "konsil"));
     if let Some(nats) = nats {
@@ -102,18 +100,23 @@ fn cluster(args: &[String]) -> Result<()> {
     tools::for_building()?;
     web::build()?;
     web::install()?;
-    dev::build(Profile::Release)?;
-    let build = ["build", "--release", "--locked", "-p", "loadtest"];
-    step("building loadtest", &mut cargo(build))?;
-    let build = ["build", "--release", "--locked", "-p", "tests", "--bin", "bench_cluster"];
-    let mut build = cargo(build);
-    step("building bench_cluster", build.args(["--bin", "bench_failover"]))?;
+    build(&["konsil", "loadtest", "bench_cluster", "bench_failover"])?;
     let mut bench = program(house::built(Profile::Release, "bench_cluster"));
     if let Some(nats) = nats {
         bench.env("NATS_SERVER", nats);
     }
     bench.arg("--root").arg(house::root()).arg("--out").arg(house::target().join("bench"));
     step("bench_cluster", bench.args(args))
+}
+
+/// Release builds of these, in one go: one package after the other would build what they share anew
+/// for each.
+fn build(programs: &[&str]) -> Result<()> {
+    let mut build = cargo(["build", "--release", "--locked", "--workspace"]);
+    programs.iter().for_each(|program| {
+        build.args(["--bin", program]);
+    });
+    step(&format!("building {}", programs.join(", ")), &mut build)
 }
 
 /// One plan against a node that lives as long as the plan, on an empty folder.

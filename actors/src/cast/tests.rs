@@ -4,13 +4,11 @@ use super::*;
 use crate::{
     conversation::{Answer, Conversation, Input, Query},
     effect::Effect,
-    outbox::{Outgoing, outbox},
+    outbox::{listener::Listener, outbox},
     trial::{BANK, customer, expert},
 };
-use bytes::Bytes;
 use protocol::{
     caller::Caller,
-    codec,
     conversation::{
         ConversationCommand, ConversationEvent, ConversationNote, ConversationRefusal,
         ConversationView,
@@ -21,7 +19,7 @@ use protocol::{
     time::Time,
 };
 use serde::{Deserialize, Serialize};
-use std::{sync::OnceLock, time::Duration};
+use std::sync::OnceLock;
 use storage::{disk::memory::MemoryDisk, fault::StorageFault, ledger::Options};
 
 /// A conversation that panics while deciding, as often as a message's text says it should.
@@ -177,24 +175,15 @@ fn say(number: u128, text: &str) -> Input {
 
 /// What a browser that comes back to the conversation is shown.
 async fn shown(cast: &Arc<Cast<Conversation>>, after: Seq) -> ConversationView {
-    let (outbox, mut browser) = outbox();
+    let (outbox, browser) = outbox();
+    let mut browser = Listener::new(browser);
     let watch = Watch { id: 1, by: expert(1), outbox };
     cast.watch(key(7), watch, after).await.expect("may watch");
     cast.unwatch(key(7), 1);
-    match told(&mut browser).await {
+    match browser.told().await {
         ToBrowser::Shown { view: View::Conversation { view }, .. } => view,
         other => panic!("a view comes first, not {other:?}"),
     }
-}
-
-/// What a watching browser is told next.
-async fn told(outgoing: &mut Outgoing) -> ToBrowser {
-    let frame: Bytes = tokio::time::timeout(Duration::from_secs(20), outgoing.next())
-        .await
-        .expect("is told within the test's patience")
-        .expect("the socket is open");
-    let text = std::str::from_utf8(&frame).expect("text");
-    codec::from_json::<ToBrowser, 1_000_000>(text).expect("a frame")
 }
 
 #[tokio::test]
@@ -203,10 +192,11 @@ async fn people_notice_a_pause_and_nothing_else_when_their_actor_panics() {
     let ledger = ledger(dir.path());
     let cast = cast::<Fragile>(&ledger, 100).await;
     open(&cast, 7).await;
-    let (outbox, mut browser) = outbox();
+    let (outbox, browser) = outbox();
+    let mut browser = Listener::new(browser);
     let watch = Watch { id: 1, by: expert(1), outbox };
     cast.watch(key(7), watch, Seq::START).await.expect("may watch");
-    assert!(matches!(told(&mut browser).await, ToBrowser::Shown { .. }));
+    assert!(matches!(browser.told().await, ToBrowser::Shown { .. }));
 
     cast.ask(key(7), customer(2), say(1, "vorher")).await.expect("said");
     let after = cast.ask(key(7), customer(2), say(2, "panic once")).await;
@@ -220,7 +210,7 @@ async fn people_notice_a_pause_and_nothing_else_when_their_actor_panics() {
             seq,
             event: Event::Conversation { event: ConversationEvent::Said { text, .. } },
             ..
-        } = told(&mut browser).await
+        } = browser.told().await
         {
             heard.push((seq.0, text));
         }
@@ -398,14 +388,15 @@ async fn k1_k3_a_watcher_sees_the_view_and_then_only_what_follows_in_order() {
         })
     };
     for id in 0..20u64 {
-        let (outbox, mut browser) = outbox();
+        let (outbox, browser) = outbox();
+        let mut browser = Listener::new(browser);
         let watch = Watch { id, by: expert(1), outbox };
         cast.watch(key(7), watch, Seq::START).await.expect("may watch");
-        let ToBrowser::Shown { seq: mut last, .. } = told(&mut browser).await else {
+        let ToBrowser::Shown { seq: mut last, .. } = browser.told().await else {
             panic!("the view comes first")
         };
         while last < Seq(200) && !talking.is_finished() {
-            if let ToBrowser::Happened { seq, .. } = told(&mut browser).await {
+            if let ToBrowser::Happened { seq, .. } = browser.told().await {
                 assert_eq!(seq, last.next(), "no gap, no double");
                 last = seq;
             }

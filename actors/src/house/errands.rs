@@ -48,6 +48,7 @@ impl House {
             self.rooms.leave();
             self.conversations.leave();
             self.files.leave();
+            self.accounts.leave();
             let mut came = BTreeSet::new();
             for shard in due.shards {
                 let turned = self.roof.look_at(shard);

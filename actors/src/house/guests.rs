@@ -163,7 +163,7 @@ impl House {
     /// Tells the watches of reigns that are over that they watch nothing here any more (GU1).
     pub(super) fn dismiss_guests(&self) {
         let over = |_: &(u64, u64), guest: &Guest| guest.reign != self.roof.reign(guest.key);
-        let mut spread = Spread::new(Bytes::new(), None);
+        let mut spread = Spread::new(Bytes::new());
         for gone in self.guests.take(over) {
             spread.to(&gone.outbox);
             self.depart(gone.key, gone.local);

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     handle::Cursor,
-    outbox::{Outbox, Tap},
+    outbox::{Burst, Outbox, Tap},
 };
 
 /// One browser's interest in one actor, wherever the actor lives.
@@ -250,7 +250,7 @@ impl Interests {
             Missed::Any => self.at(from, false),
         };
         let mut dismissed = Vec::new();
-        let frame = Bytes::from(told.frame);
+        let (empty, burst) = (told.frame.is_empty(), Burst::of([&Bytes::from(told.frame)]));
         for watch in told.to {
             let Some(&id) = self.afar.get(&watch) else { continue };
             let Some(it) = self.all.get_mut(&id) else { continue };
@@ -258,12 +258,12 @@ impl Interests {
             if *node != from || missed.binary_search(&id).is_ok() {
                 continue;
             }
-            if frame.is_empty() {
+            if empty {
                 dismissed.push(id);
                 continue;
             }
             *last = told.seq.unwrap_or(*last);
-            it.outbox.push(frame.clone());
+            it.outbox.give(burst.clone(), None);
             if let Some(shown) = shown.take() {
                 let _ = shown.send(()); // whoever waited has given up
             }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::House;
 use crate::{
-    audit::Audit, cast::Cast, conversation::Conversation, file::File, part::Part, room::Room,
-    session::Session, tenant::Tenant, vault::Vault,
+    accounts::Accounts, audit::Audit, cast::Cast, conversation::Conversation, file::File,
+    part::Part, room::Room, session::Session, tenant::Tenant, vault::Vault,
 };
 
 /// A kind of actor that lives in a house.
@@ -39,6 +39,7 @@ kinds! {
     Room in rooms;
     Conversation in conversations;
     File in files;
+    Accounts in accounts;
     Audit in audits;
 }
 
@@ -68,6 +69,10 @@ macro_rules! by_kind {
             }
             protocol::key::Key::File(_) => {
                 type $kind = $crate::file::File;
+                $body
+            }
+            protocol::key::Key::Accounts(_) => {
+                type $kind = $crate::accounts::Accounts;
                 $body
             }
             protocol::key::Key::Audit(_) => {

@@ -2,7 +2,8 @@
 
 use parking_lot::Mutex;
 use protocol::{
-    id::{LinkId, SessionId},
+    caller::Role,
+    id::{LinkId, PersonId, SessionId, TenantId},
     key::{Key, SHARDS},
     peer::PeerRequest,
     time::Time,
@@ -34,6 +35,8 @@ pub(super) struct Errand {
 
 /// Ends the sockets of a session that is over.
 type EndSession = Box<dyn Fn(SessionId) + Send + Sync>;
+/// Ends the sockets of a person in a role that was taken away.
+type EndRole = Box<dyn Fn(TenantId, PersonId, Role) + Send + Sync>;
 
 /// What actors see of the house, and what the house knows of its shards.
 pub(super) struct Roof {
@@ -43,6 +46,7 @@ pub(super) struct Roof {
     pub(super) bags: Vec<mpsc::Sender<Errand>>,
     pub(super) cuts: broadcast::Sender<LinkId>,
     pub(super) end_session: OnceLock<EndSession>,
+    pub(super) end_role: OnceLock<EndRole>,
     pub(super) house: OnceLock<Weak<House>>,
     shards: Vec<Rule>,
     pub(super) due: Mutex<Due>,
@@ -98,6 +102,7 @@ impl Roof {
             bags,
             cuts,
             end_session: OnceLock::new(),
+            end_role: OnceLock::new(),
             house: OnceLock::new(),
             shards,
             due: Mutex::default(),
@@ -160,6 +165,15 @@ impl Roof {
     }
 }
 
+impl Roof {
+    /// Ends every socket of this node of a person in a role.
+    pub(super) fn cut_role(&self, tenant: TenantId, person: PersonId, role: Role) {
+        if let Some(end) = self.end_role.get() {
+            end(tenant, person, role);
+        }
+    }
+}
+
 impl World for Roof {
     fn now(&self) -> Time {
         (self.clock)()
@@ -180,6 +194,13 @@ impl World for Roof {
                 self.cut_link(link);
                 if let Some(house) = self.house.get().and_then(Weak::upgrade) {
                     house.announce(&PeerRequest::CutLink(link));
+                }
+                true
+            }
+            Effect::Expel(tenant, person, role) => {
+                self.cut_role(tenant, person, role);
+                if let Some(house) = self.house.get().and_then(Weak::upgrade) {
+                    house.announce(&PeerRequest::CutRole { tenant, person, role });
                 }
                 true
             }

@@ -77,6 +77,10 @@ impl House {
                 self.roof.cut_session(session);
                 Ok(PeerAnswer::Done)
             }
+            PeerRequest::CutRole { tenant, person, role } => {
+                self.roof.cut_role(tenant, person, role);
+                Ok(PeerAnswer::Done)
+            }
             _ => Err(PeerNo::Unknown),
         }
     }

@@ -1,7 +1,9 @@
 //! In which order actors are read: what names comes before what is named.
 //!
 //! ```text
-//! session ─► tenant ─► room ─► conversation ─► file ─► content
+//! session ─► accounts
+//!     │
+//!     └────► tenant ─► room ─► conversation ─► file ─► content
 //!     └────────┴────────┴───────────┴────────────┴──► vault
 //! ```
 //!
@@ -17,8 +19,9 @@ use storage::ledger::Chosen;
 
 /// What the names of an actor's journal begin with, in the order of reading; and what people call
 /// it.
-const ORDER: [(&str, &str); 7] = [
+const ORDER: [(&str, &str); 8] = [
     ("session/", "sessions"),
+    ("accounts/", "accounts"),
     ("tenant/", "tenants"),
     ("room/", "rooms"),
     ("conversation/", "conversations"),
@@ -48,12 +51,13 @@ mod tests {
     fn rank(key: Key) -> usize {
         match key {
             Key::Session(_) => 0,
-            Key::Tenant(_) => 1,
-            Key::Room(_) => 2,
-            Key::Conversation(_) => 3,
-            Key::File(_) => 4,
-            Key::Vault(_) => 5,
-            Key::Audit(_) => 6,
+            Key::Accounts(_) => 1,
+            Key::Tenant(_) => 2,
+            Key::Room(_) => 3,
+            Key::Conversation(_) => 4,
+            Key::File(_) => 5,
+            Key::Vault(_) => 6,
+            Key::Audit(_) => 7,
         }
     }
 
@@ -66,6 +70,7 @@ mod tests {
             Key::Conversation(ConversationId::from_u128(1)),
             Key::File(FileId::from_u128(1)),
             Key::Vault(TenantId::from_u128(1)),
+            Key::Accounts(TenantId::from_u128(1)),
             Key::Audit(AuditLog { tenant: TenantId::from_u128(1), log: Log::Application }),
         ];
         for key in keys {

@@ -10,9 +10,11 @@
 use futures_util::future::BoxFuture;
 use protocol::{
     audit::Log,
+    caller::Role,
     cluster::Setting,
     id::{FileId, TenantId},
     peer::PEER_FRAME_BYTES,
+    rights::Act,
 };
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
@@ -110,6 +112,24 @@ pub enum Order {
         /// From which byte on.
         offset: u64,
     },
+    /// Every tenant, the first included.
+    Tenants {},
+    /// Let somebody in: an account, and a password for whoever has none.
+    Account {
+        /// A tenant's name, host name or id; none: the first.
+        tenant: Option<String>,
+        /// The sign-in name.
+        login: String,
+        /// What people call them.
+        name: String,
+        /// As what.
+        role: Role,
+    },
+    /// Who has which role, and how that came about.
+    Roles {
+        /// A tenant's name, host name or id; none: the first.
+        tenant: Option<String>,
+    },
     /// How an audit log stands, signed.
     AuditHead {
         /// Whose; by default the node's own.
@@ -130,6 +150,31 @@ pub enum Order {
         /// And up to this one.
         upto: u64,
     },
+}
+
+impl Order {
+    /// Its row in the table of rights (RI3). Whoever may read the folder may do all of them.
+    pub const fn act(&self) -> Act {
+        match self {
+            Self::Status {} => Act::ClusterStatus,
+            Self::Invite { .. } => Act::ClusterInvite,
+            Self::Drain { .. } => Act::ClusterDrain,
+            Self::Remove { .. } => Act::ClusterRemove,
+            Self::Rebalance {} => Act::ClusterRebalance,
+            Self::Force { .. } => Act::ClusterForce,
+            Self::Forced {} => Act::ClusterForced,
+            Self::Set { setting: Setting::Countries { .. }, .. } => Act::ClusterSet,
+            Self::Set { setting: Setting::Tenant { .. }, .. } => Act::TenantSet,
+            Self::Page {} => Act::DeskLink,
+            Self::Demo {} => Act::Demo,
+            Self::Export { .. } => Act::Export,
+            Self::Content { .. } => Act::ExportContent,
+            Self::Tenants {} => Act::TenantList,
+            Self::Account { .. } => Act::AccountAdd,
+            Self::Roles { .. } => Act::AccountRoles,
+            Self::AuditHead { .. } | Self::AuditLines { .. } => Act::AuditExport,
+        }
+    }
 }
 
 /// The answer: what was asked for, or why not, in words.

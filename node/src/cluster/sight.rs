@@ -3,11 +3,11 @@
 use futures_util::future::{BoxFuture, join, join_all};
 use parking_lot::Mutex;
 use protocol::{
-    cluster::{Change, Map, Purpose},
+    cluster::{Change, ChangeRefusal, Map, Purpose, Setting},
     codec,
     operator::Overview,
     peer::{Class, ContentStatus, NodeStatus, PeerAnswer, PeerRequest},
-    version::SETTINGS,
+    version::{SETTINGS, TENANTS},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -229,6 +229,15 @@ impl Sight {
                 self.force(*shard, node, (by, why), *although_served).await
             }
             Order::Forced {} => Outcome::Done(json!({ "forced": self.control.map().forced })),
+            Order::Set { setting: Setting::Tenant { .. }, .. }
+                if self.control.map().level < TENANTS =>
+            {
+                Outcome::No(
+                    "some member runs a release that knows of one tenant only: upgrade every node \
+                     first"
+                        .into(),
+                )
+            }
             Order::Set { .. } if self.control.map().level < SETTINGS => Outcome::No(
                 "some member runs a release that knows of no settings: upgrade every node first"
                     .into(),
@@ -249,6 +258,7 @@ impl Sight {
             }
             Order::Page {} | Order::Demo {} => return None,
             Order::Export { .. } | Order::Content { .. } => return None,
+            Order::Tenants {} | Order::Account { .. } | Order::Roles { .. } => return None,
             Order::AuditHead { .. } | Order::AuditLines { .. } => return None,
         })
     }
@@ -357,8 +367,14 @@ impl Sight {
     }
 
     async fn change(&self, change: Change) -> Outcome {
+        let tenant = matches!(change, Change::Set { setting: Setting::Tenant { .. }, .. });
         match self.control.change(change).await {
             Ok(_) => Outcome::Done(json!({})),
+            Err(ControlNo::Refused(ChangeRefusal::Setting)) if tenant => Outcome::No(
+                "a tenant needs a name, and host names in small letters, without a port, that no \
+                 other tenant has"
+                    .into(),
+            ),
             Err(ControlNo::Refused(why)) => Outcome::No(words(why).into()),
             Err(no) => Outcome::No(no.to_string()),
         }

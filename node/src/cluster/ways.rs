@@ -57,7 +57,7 @@ pub fn manner(request: &PeerRequest) -> (Class, Duration) {
     use PeerRequest as Of;
     match request {
         Of::Raft(_) | Of::Change(_) | Of::Status | Of::ContentStatus => (Class::Control, CONTROL),
-        Of::CutLink(_) | Of::CutSession(_) => (Class::Control, CONTROL),
+        Of::CutLink(_) | Of::CutSession(_) | Of::CutRole { .. } => (Class::Control, CONTROL),
         Of::State { .. } | Of::Content { .. } | Of::KeepContent { .. } => (Class::Bulk, BULK),
         Of::Sums { .. } | Of::Backup { .. } => (Class::Bulk, BULK),
         Of::SumUp { .. } | Of::Stored { .. } => (Class::Bulk, BULK),

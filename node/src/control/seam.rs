@@ -141,11 +141,11 @@ impl ControlFault {
 /// Everything that can be chosen.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How often the leader shows that it lives. Default 200 ms.
+    /// How often the leader shows that it lives. Default 100 ms.
     pub heartbeat: Duration,
     /// A voter that hears nothing waits for `election.1` (as long as the leader may believe in
     /// itself), then for a time by chance between the two, and stands for election. So the
-    /// defaults, 350 and 650 ms, elect after 1.0 to 1.3 s of silence.
+    /// defaults, 250 and 500 ms, elect after 0.75 to 1.0 s of silence.
     pub election: (Duration, Duration),
     /// A change waits for so long. Default 5 s.
     pub patience: Duration,
@@ -167,8 +167,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            heartbeat: Duration::from_millis(200),
-            election: (Duration::from_millis(350), Duration::from_millis(650)),
+            heartbeat: Duration::from_millis(100),
+            election: (Duration::from_millis(250), Duration::from_millis(500)),
             patience: Duration::from_secs(5),
             snapshot_after: 2000,
             entries_kept: 1000,

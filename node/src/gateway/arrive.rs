@@ -10,8 +10,7 @@
 //! - **J3** A node alone hands out no tickets; one that is relieved is alone only when nobody else
 //!   serves.
 
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::{StreamExt, stream::SplitStream};
+use axum::http::HeaderMap;
 use protocol::{
     caller::Caller,
     codec,
@@ -28,7 +27,7 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::{Gate, auth};
+use super::{Gate, auth, pipe::Pipe};
 
 /// How long a ticket is good.
 pub const TICKET_LIFE: Span = Span::from_secs(120);
@@ -41,12 +40,9 @@ const _: () = assert!(RENEWED.as_millis() as u64 * 2 < TICKET_LIFE.ms());
 ///
 /// # Errors
 /// The cut that ends the socket.
-pub(super) async fn ticket(
-    gate: &Gate,
-    up: &mut SplitStream<WebSocket>,
-) -> Result<(TenantId, SessionId), Cut> {
-    let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
-    let Message::Text(text) = first else { return Err(Cut::Version) };
+pub(super) async fn ticket(gate: &Gate, pipe: &mut Pipe) -> Result<(TenantId, SessionId), Cut> {
+    let first = pipe.text().await.map_err(|_| Cut::Malformed)?;
+    let text = first.ok_or(Cut::Version)?;
     let ticket = match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {
         Ok(ToNode::Arrive { version, ticket }) if version == version::WIRE => ticket,
         Ok(_) => return Err(Cut::Version),
@@ -65,8 +61,12 @@ pub(super) async fn ticket(
 /// The cut that ends the socket.
 pub(super) async fn known(
     gate: &Gate,
+    headers: &HeaderMap,
     (tenant, session): (TenantId, SessionId),
 ) -> Result<(Caller, Origin), Cut> {
+    if !gate.tenancy.admits_arrival(headers, tenant) {
+        return Err(Cut::SessionOver); // J1, and the tenant's own (TN2)
+    }
     match auth::known(gate, tenant, session).await {
         Ok(known) => Ok((known.by, known.origin)), // J1
         Err(no) if no.is_session() => Err(Cut::SessionOver),

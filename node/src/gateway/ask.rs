@@ -13,7 +13,7 @@ use actors::{
 };
 use protocol::{
     audit::{By, Draft, Outcome, Purpose, Thing, Verb},
-    caller::{Caller, Role},
+    caller::Caller,
     codec,
     conversation::ConversationCommand,
     file::FileView,
@@ -31,6 +31,7 @@ use super::{
     Gate,
     bodies::reply_of,
     record::{self, verbs},
+    roles,
 };
 
 /// How long an ask may take. After that the browser asks again under the same request, at this node
@@ -70,7 +71,8 @@ fn draft(gate: &Gate, by: Caller, request: &str, command: &Command) -> Option<Dr
             TenantCommand::Revoke { .. } | TenantCommand::Close { .. } => {}
         }
     }
-    Some(Draft::new(verb, record::person(&by), Outcome::Done).about(what))
+    let draft = Draft::new(verb, record::person(&by), Outcome::Done).about(what);
+    Some(Draft { change: verbs::change(command), ..draft })
 }
 
 /// The ids of what a command of a tenant makes.
@@ -127,6 +129,7 @@ async fn brought(
         Command::Names { topic, people } => names(gate, by, topic, people).await,
         Command::Files { conversation, files } => about_files(gate, by, conversation, files).await,
         Command::Link { case, link } => secret_of(gate, by, case, link).await,
+        Command::Accounts { command } => roles::change(gate, asker, request, command).await,
     }
 }
 
@@ -195,7 +198,7 @@ async fn of_media(
 
 /// Names, for those who share a room, a conversation or a case with the person (S98).
 async fn names(gate: &Gate, by: Caller, topic: Topic, people: Vec<PersonId>) -> Result<Reply, No> {
-    if people.len() > limits::NAMES_PER_ASK || by.role == Role::Administrator {
+    if people.len() > limits::NAMES_PER_ASK {
         return Err(No::Refused(Refusal::Vault { why: VaultRefusal::NotAllowed }));
     }
     let asked: BTreeSet<PersonId> = people.into_iter().collect();
@@ -223,13 +226,14 @@ async fn names(gate: &Gate, by: Caller, topic: Topic, people: Vec<PersonId>) -> 
                 _ => return Err(ODD),
             }
         }
+        Topic::Accounts {} => roles::known(gate, by, people).await?,
     };
     let draft = names_read(topic, &known);
     record::of_person(gate, &by, draft).await?; // before they leave (S102)
     let query = vault::Query::Names { people: known };
     match house.query::<Vault>(Key::Vault(by.tenant), query).await? {
         vault::Answer::Names(names) => Ok(Reply::Names { names }),
-        vault::Answer::Enrolled(_) => Err(ODD),
+        _ => Err(ODD),
     }
 }
 
@@ -241,6 +245,7 @@ fn names_read(topic: Topic, people: &[PersonId]) -> Draft {
             (Purpose::Conversation, Some(Thing::Conversation { conversation }))
         }
         Topic::Tenant {} => (Purpose::Cases, None),
+        Topic::Accounts {} => (Purpose::Rights, None),
     };
     let people = people.iter().map(|&person| Thing::Person { person });
     let draft = Draft::new(Verb::NamesRead, By::Node {}, Outcome::Done);

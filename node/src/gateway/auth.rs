@@ -37,7 +37,7 @@ use protocol::{
 use serde::Deserialize;
 use std::{net::SocketAddr, sync::LazyLock};
 
-use super::{Gate, Shared, bodies::Not, record};
+use super::{Gate, Shared, bodies::Not, record, roles};
 use crate::secrets::chance;
 
 const COOKIE: &str = "__Host-konsil";
@@ -48,6 +48,9 @@ const COOKIE: &str = "__Host-konsil";
 pub struct SignIn {
     login: String,
     password: String,
+    /// As what, when somebody has several roles; otherwise the least powerful of them.
+    #[serde(default)]
+    role: Option<Role>,
 }
 
 /// A guest link's secret part.
@@ -78,8 +81,9 @@ pub async fn sign_in(
     if !gate.guards.sign_in(from.ip()) {
         return Err(Not::too_often());
     }
+    let tenant = gate.tenancy.of(&headers)?;
     let login = form.login.clone();
-    let key = Key::Vault(gate.tenant);
+    let key = Key::Vault(tenant);
     let query = vault::Query::Enrolled { login };
     let vault::Answer::Enrolled(known) = gate.house.query::<Vault>(key, query).await? else {
         return Err(ODD.into());
@@ -88,17 +92,22 @@ pub async fn sign_in(
     let right = check(&gate, form.password, secret).await?;
     let meant = known.as_ref().map(|known| Thing::Person { person: known.person });
     match known.filter(|_| right) {
-        Some(vault::Enrolled { person, role, .. }) => {
+        Some(vault::Enrolled { person, role: before, .. }) => {
+            let chosen = roles::chosen(&gate, (tenant, person, before), form.role).await;
+            if chosen.as_ref().is_err_and(Not::is_refusal) {
+                not_in(&gate, &from, tenant, meant).await?;
+            }
+            let (role, until) = chosen?;
             let life = Span::from_secs(gate.limits.sign_in_hours * 3600);
-            let born = birth(&gate, gate.tenant, person, role, Origin::SignIn {}, life).await?;
+            let left = until.map(|until| until.since(gate.house.now()));
+            let life = left.map_or(life, |left| left.min(life));
+            let born = birth(&gate, tenant, person, role, Origin::SignIn {}, life).await?;
             came_in(&gate, &from, &born.by, Verb::SignIn, vec![]).await?;
             Ok((StatusCode::NO_CONTENT, born.cookie))
         }
         None => {
             // Recorded whether or not there is such a person, so neither is given away (G1).
-            let verb = Verb::SignInRefused;
-            let draft = record::stranger(&gate, from.ip(), verb, Outcome::Refused, meant).await;
-            record::write(&gate, gate.tenant, Log::Application, draft).await?;
+            not_in(&gate, &from, tenant, meant).await?;
             Err(Not::refused(Refusal::Vault { why: VaultRefusal::NotFound }))
         }
     }
@@ -114,6 +123,18 @@ async fn came_in(
 ) -> Result<(), No> {
     let draft = record::stranger(gate, from.ip(), verb, Outcome::Done, what).await;
     record::of_person(gate, by, draft).await
+}
+
+/// Records that somebody wanted to sign in and could not.
+async fn not_in(
+    gate: &Gate,
+    from: &SocketAddr,
+    tenant: TenantId,
+    meant: Option<Thing>,
+) -> Result<(), No> {
+    let (verb, result) = (Verb::SignInRefused, Outcome::Refused);
+    let draft = record::stranger(gate, from.ip(), verb, result, meant).await;
+    record::write(gate, tenant, Log::Application, draft).await
 }
 
 /// `POST /api/sign-out`
@@ -141,7 +162,7 @@ pub async fn look_at_link(
     Json(form): Json<LinkOnly>,
 ) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
-    let (tenant, link, opens) = opened(&gate, &from, &form.link).await?;
+    let (tenant, link, opens) = opened(&gate, &from, &headers, &form.link).await?;
     let what = [
         Thing::Link { link },
         Thing::Case { case: opens.case },
@@ -169,7 +190,7 @@ pub async fn enter(
     Json(form): Json<Enter>,
 ) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
-    let (tenant, link, opens) = opened(&gate, &from, &form.link).await?;
+    let (tenant, link, opens) = opened(&gate, &from, &headers, &form.link).await?;
     let (person, role) = (opens.customer, Role::Customer);
     let name = vault::Input::Name { person, role, name: form.name.trim().to_string() };
     gate.house.ask::<Vault>(Key::Vault(tenant), Caller::node(tenant), name).await?;
@@ -193,6 +214,9 @@ pub async fn enter(
 pub async fn session_of(gate: &Gate, headers: &HeaderMap) -> Result<(Caller, Origin), Not> {
     let cookie = cookie_named(headers, COOKIE).ok_or_else(Not::unknown)?;
     let (tenant, session) = gate.secrets.read_cookie(cookie).ok_or_else(Not::unknown)?;
+    if gate.tenancy.of(headers)? != tenant {
+        return Err(Not::unknown()); // TN2
+    }
     let Known { by, origin, .. } = known(gate, tenant, session).await?;
     Ok((by, origin))
 }
@@ -222,13 +246,20 @@ pub async fn known(gate: &Gate, tenant: TenantId, session: SessionId) -> Result<
 /// # Errors
 /// As [`session_of`].
 pub async fn unended(gate: &Gate, tenant: TenantId, session: SessionId) -> Result<Known, Not> {
+    gate.tenancy.open(tenant)?; // TN3
     let (key, node) = (Key::Session(session), Caller::node(tenant));
     let query = session::Query::View { by: node };
     let session::Answer::View(view) = gate.house.query::<Session>(key, query).await?;
     let view = view.map_err(|why| Not::refused(Refusal::Session { why }))?;
     let SessionView { person, role, origin, mut until, .. } = view;
-    if let Origin::Link { link, .. } = origin {
-        until = until.min(link_opens(gate, tenant, link).await?.until);
+    match origin {
+        Origin::Link { link, .. } => {
+            until = until.min(link_opens(gate, tenant, link).await?.until);
+        }
+        Origin::SignIn {} => {
+            let ends = roles::still(gate, (tenant, person, role)).await?;
+            until = ends.map_or(until, |ends| until.min(ends));
+        }
     }
     Ok(Known { by: Caller { tenant, person, session, role }, origin, until })
 }
@@ -274,27 +305,29 @@ async fn check(gate: &Gate, password: String, secret: String) -> Result<bool, No
 async fn opened(
     gate: &Gate,
     from: &SocketAddr,
+    headers: &HeaderMap,
     token: &str,
 ) -> Result<(TenantId, LinkId, Opens), Not> {
     if !gate.guards.link(from.ip()) {
         return Err(Not::too_often());
     }
     let forged = || Not::refused(Refusal::Tenant { why: TenantRefusal::NotFound });
-    let known = gate.secrets.read_link(token);
-    let opens = match known {
-        Some((tenant, link, _)) => link_opens(gate, tenant, link).await,
+    let here = gate.tenancy.of(headers)?;
+    // TN2: another tenant's is as good as none
+    let known = gate.secrets.read_link(token).filter(|(tenant, ..)| *tenant == here);
+    let link = known.map(|(_, link, _)| link);
+    let opens = match link {
+        Some(link) => link_opens(gate, here, link).await.map(|opens| (link, opens)),
         None => Err(forged()),
     };
-    match (known, opens) {
-        (Some((tenant, link, _)), Ok(opens)) => Ok((tenant, link, opens)),
-        (known, opens) => {
-            let no = opens.err().unwrap_or_else(forged);
+    match opens {
+        Ok((link, opens)) => Ok((here, link, opens)),
+        Err(no) => {
             if no.is_refusal() {
-                let (tenant, verb) = (known.map_or(gate.tenant, |it| it.0), Verb::LinkRefused);
-                let what = known.map(|(_, link, _)| Thing::Link { link });
-                let result = Outcome::Refused;
+                let what = link.map(|link| Thing::Link { link });
+                let (verb, result) = (Verb::LinkRefused, Outcome::Refused);
                 let draft = record::stranger(gate, from.ip(), verb, result, what).await;
-                record::write(gate, tenant, Log::Application, draft).await?;
+                record::write(gate, here, Log::Application, draft).await?;
             }
             Err(no)
         }
@@ -319,7 +352,7 @@ pub async fn name_of(gate: &Gate, tenant: TenantId, person: PersonId) -> Result<
         vault::Answer::Names(names) => {
             Ok(names.into_iter().next().map(|named| named.name).unwrap_or_default())
         }
-        vault::Answer::Enrolled(_) => Err(ODD.into()),
+        _ => Err(ODD.into()),
     }
 }
 

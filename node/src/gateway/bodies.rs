@@ -24,13 +24,13 @@ impl Not {
         let status = match &refusal {
             Refusal::Session { .. } => StatusCode::UNAUTHORIZED,
             Refusal::Tenant { why: TenantRefusal::LinkExpired | TenantRefusal::LinkRevoked }
-            | Refusal::Tenant { why: TenantRefusal::CaseClosed }
+            | Refusal::Tenant { why: TenantRefusal::CaseClosed | TenantRefusal::TenantClosed }
             | Refusal::File { why: FileRefusal::Gone } => StatusCode::GONE,
             Refusal::Tenant { why: TenantRefusal::NotFound }
             | Refusal::Conversation { why: ConversationRefusal::NotFound }
             | Refusal::File { why: FileRefusal::NotFound } => StatusCode::NOT_FOUND,
             Refusal::File { why: FileRefusal::TooLarge } => StatusCode::PAYLOAD_TOO_LARGE,
-            Refusal::Vault { .. } => StatusCode::FORBIDDEN,
+            Refusal::Vault { .. } | Refusal::Rights { .. } => StatusCode::FORBIDDEN,
             _ => StatusCode::CONFLICT,
         };
         Self(status, Reply::Refused { refusal })
@@ -64,6 +64,11 @@ impl Not {
     /// Whether it is the session, or the link it came by, that is worth nothing.
     pub fn is_session(&self) -> bool {
         matches!(self.1, Reply::Refused { .. })
+    }
+
+    /// How it is told over HTTP.
+    pub fn status(&self) -> StatusCode {
+        self.0
     }
 
     /// Whether it is by the rules rather than by the world.

@@ -167,7 +167,7 @@ pub async fn leave(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
-    if operator(&gate, &headers).is_ok() {
+    if let_in(&gate, &headers).is_ok() {
         recorded(&gate, Verb::OperatorLeft, vec![], None).await?;
     }
     Ok((StatusCode::NO_CONTENT, set_cookie("", Span::from_ms(0))))
@@ -195,7 +195,7 @@ pub async fn drain(
     Json(Drain { number, on }): Json<Drain>,
 ) -> Result<StatusCode, Response> {
     same_site(&headers).map_err(IntoResponse::into_response)?;
-    let _: Operator = operator(&gate, &headers).map_err(IntoResponse::into_response)?;
+    let_in(&gate, &headers).map_err(IntoResponse::into_response)?;
     gate.cluster.drain(number, on).await.map_err(IntoResponse::into_response)?;
     *gate.desk.seen.lock().await = None;
     let verb = if on { Verb::NodeDrained } else { Verb::NodeKept };
@@ -216,17 +216,18 @@ async fn recorded(
     record::write(gate, gate.tenant, Log::System, Draft { from, ..draft }).await
 }
 
-/// Somebody who showed the cookie.
-pub(super) struct Operator;
-
-pub(super) fn operator(gate: &Gate, headers: &HeaderMap) -> Result<Operator, Not> {
+/// Lets in whoever shows the cookie.
+///
+/// # Errors
+/// `401` for everybody else (O2).
+pub(super) fn let_in(gate: &Gate, headers: &HeaderMap) -> Result<(), Not> {
     let value = cookie_named(headers, COOKIE).ok_or_else(Not::unknown)?;
     let until = gate.secrets.read_operator_cookie(value).ok_or_else(Not::unknown)?;
-    if gate.house.now() < until { Ok(Operator) } else { Err(Not::unknown()) } // O2
+    if gate.house.now() < until { Ok(()) } else { Err(Not::unknown()) } // O2
 }
 
 async fn picture(gate: &Gate, headers: &HeaderMap) -> Result<Arc<Overview>, Response> {
-    let _: Operator = operator(gate, headers).map_err(IntoResponse::into_response)?;
+    let_in(gate, headers).map_err(IntoResponse::into_response)?;
     gate.desk.picture(gate.cluster.as_ref()).await.map_err(IntoResponse::into_response)
 }
 

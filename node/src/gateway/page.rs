@@ -1,7 +1,8 @@
 //! The web app, embedded when the node was built.
 
+use super::{Gate, Shared};
 use axum::{
-    extract::{Path, Request},
+    extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -13,19 +14,22 @@ use rust_embed::{Embed, EmbeddedFile};
 #[exclude = ".vite/*"]
 struct Dist;
 
+/// What stands on every page of a test system (S135), whatever the page itself does.
+const TEST_MARK: &str = "<p class=\"test-system\" role=\"note\">Testbetrieb / Test system</p>";
+
 /// `GET /`: sign-in and start page.
-pub async fn app(request: Request) -> Response {
-    page("app.html", &request)
+pub async fn app(State(gate): State<Shared>, request: Request) -> Response {
+    page("app.html", &gate, &request)
 }
 
 /// `GET /room` and `GET /room/{room}`: lobby and room.
-pub async fn room(request: Request) -> Response {
-    page("room.html", &request)
+pub async fn room(State(gate): State<Shared>, request: Request) -> Response {
+    page("room.html", &gate, &request)
 }
 
 /// `GET /operator`: the cluster, for whoever runs it.
-pub async fn operator(request: Request) -> Response {
-    page("operator.html", &request)
+pub async fn operator(State(gate): State<Shared>, request: Request) -> Response {
+    page("operator.html", &gate, &request)
 }
 
 /// Everything else that the build made.
@@ -36,8 +40,20 @@ pub async fn asset(Path(name): Path<String>, request: Request) -> Response {
     }
 }
 
-fn page(name: &str, request: &Request) -> Response {
+fn page(name: &str, gate: &Gate, request: &Request) -> Response {
+    if let Err(no) = gate.tenancy.of(request.headers()) {
+        let said = "Dieser Mandant ist geschlossen. / This tenant is closed.\n";
+        return (no.status(), said).into_response(); // TN3
+    }
+    let test = gate.tenancy.is_test(request.headers());
     match Dist::get(name) {
+        Some(file) if test => {
+            let headers = [
+                (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+                (header::CACHE_CONTROL, "no-cache"),
+            ];
+            (headers, marked(&String::from_utf8_lossy(&file.data))).into_response()
+        }
         Some(file) => serve(name, file, request),
         None => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -45,6 +61,13 @@ fn page(name: &str, request: &Request) -> Response {
         )
             .into_response(),
     }
+}
+
+/// A page of a test system: the mark comes first, whatever follows.
+fn marked(page: &str) -> String {
+    let body = page.find("<body").and_then(|at| Some(at + page[at..].find('>')? + 1));
+    let (before, after) = page.split_at(body.unwrap_or(0));
+    format!("{before}{TEST_MARK}{after}")
 }
 
 fn serve(name: &str, file: EmbeddedFile, request: &Request) -> Response {
@@ -93,4 +116,18 @@ fn first_half(hash: [u8; 32]) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&hash[..16]);
     half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s135_every_page_of_a_test_system_begins_with_the_mark() {
+        let page = "<!doctype html><html><body class=\"x\"><div id=\"app\"></div></body></html>";
+        let marked = marked(page);
+        assert!(marked.contains("<body class=\"x\"><p class=\"test-system\""), "{marked}");
+        assert_eq!(marked.replace(TEST_MARK, ""), page, "and is the same otherwise");
+        assert!(super::marked("odd").starts_with(TEST_MARK));
+    }
 }

@@ -7,33 +7,23 @@
 //! - **W3** At most `limits::FRAMES_IN_FLIGHT` frames are sent and not acknowledged; then the
 //!   outbox fills, and the socket is cut as slow.
 //! - **W4** A socket that ends, in whatever way, watches nothing any more.
-//! - **W5** A socket does not outlive its session, its link or the node, nor a browser that takes
-//!   nothing for [`SILENT`], not even in the middle of a frame.
+//! - **W5** A socket does not outlive its session, its link or the node, nor a browser that says
+//!   nothing, or takes nothing of what waits for it, for [`SILENT`], give or take a [`PING`].
 //! - **W6** Every frame up that brings nothing new counts against the rate.
 
 use actors::{
     handle::{Cursor, No, Watch},
-    outbox::{CutWatch, Outbox, Outgoing, outbox},
+    outbox::{Burst, Outbox, Outgoing, outbox},
     room::{self, Room},
     shell::pack,
 };
 use axum::{
-    body::Bytes,
-    extract::{
-        State,
-        ws::{
-            CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade,
-            rejection::WebSocketUpgradeRejection,
-        },
-    },
+    extract::{Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use futures_util::{
-    FutureExt, SinkExt, StreamExt,
-    future::BoxFuture,
-    stream::{FuturesUnordered, SplitSink, SplitStream},
-};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use protocol::{
     caller::Caller,
@@ -42,15 +32,17 @@ use protocol::{
     id::{LinkId, RoomId},
     key::Key,
     limits,
+    rights::Act,
     room::RoomCommand,
     session::Origin,
     time::Time,
     version,
+    websocket::{Said, close, ping},
 };
 use std::{collections::BTreeMap, num::NonZeroU32, pin::Pin, time::Duration};
 use tokio::{
     sync::{broadcast, watch},
-    time::{Instant, Sleep},
+    time::{Instant, Interval, Sleep},
 };
 
 pub use super::tabs::PerSession;
@@ -61,6 +53,8 @@ use super::{
     auth::{self, Known, name_of, session_of},
     bodies::{Not, reply_of},
     guard::{Page, page_of},
+    handshake::Handshake,
+    pipe::{Pipe, Turn},
     reach,
     tabs::Open,
 };
@@ -77,71 +71,60 @@ const PING: Duration = Duration::from_secs(25);
 const SILENT: Duration = Duration::from_secs(50);
 /// How long a cut socket has to take its farewell.
 const FAREWELL_IN: Duration = Duration::from_secs(2);
-/// Bytes read ahead per socket, allocated for each.
-const READ_AHEAD: usize = 4 * 1024;
-/// Bytes gathered before they are written; grown only when used.
-const WRITE_AHEAD: usize = 16 * 1024;
+/// Bytes taken out of the outbox before they are sent: a burst of frames is few TLS records and
+/// one system call.
+const WRITE_AHEAD: usize = 64 * 1024;
+/// The code of a socket that the node closes, of those that are free for applications.
+const CLOSED: u16 = 4000;
+
+const _: () = assert!(SILENT.as_secs().is_multiple_of(PING.as_secs()));
 
 /// `GET /ws`
 ///
 /// A browser cannot see the status of a refused handshake, so a session that is over is told so
 /// in the socket itself; a plain request gets the status.
-pub async fn upgrade(
-    State(gate): State<Shared>,
-    headers: HeaderMap,
-    ws: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Not> {
-    let known = session_of(&gate, &headers).await;
-    let Ok(ws) = ws else {
+pub async fn upgrade(State(gate): State<Shared>, mut request: Request) -> Result<Response, Not> {
+    let handshake = Handshake::of(&mut request);
+    let headers = request.headers();
+    let known = session_of(&gate, headers).await;
+    let Some(handshake) = handshake else {
         return known.map(|_| StatusCode::UPGRADE_REQUIRED.into_response());
     };
-    let page = page_of(&headers, &gate.pages.borrow())?;
-    let ws = ws
-        .read_buffer_size(READ_AHEAD)
-        .write_buffer_size(WRITE_AHEAD) // a burst of frames is one TLS record, one system call
-        .max_write_buffer_size(limits::OUTBOX_BYTES)
-        .max_message_size(limits::FRAME_UP_BYTES)
-        .max_frame_size(limits::FRAME_UP_BYTES);
+    let page = page_of(headers, &gate.pages.borrow())?;
     Ok(match known {
         _ if page == Page::OfAnotherNode => {
-            ws.on_upgrade(async move |socket| arriving(&gate, socket).await)
+            let headers = headers.clone();
+            handshake.accept(async move |pipe| arriving(&gate, &headers, pipe).await)
         }
         Ok((by, origin)) => {
-            let life = async move |socket| live(&gate, by, origin, socket, false).await;
-            ws.on_upgrade(life)
+            handshake.accept(async move |pipe| live(&gate, by, origin, pipe, false).await)
         }
         Err(no) => {
             let why = if no.is_session() { Cut::SessionOver } else { Cut::Stopping };
-            ws.on_upgrade(async move |socket| farewell(&mut socket.split().0, why).await)
+            handshake.accept(async move |mut pipe| farewell(&mut pipe, why).await)
         }
     })
 }
 
 /// A page of another node: nobody is known before its first frame shows a ticket.
-async fn arriving(gate: &Shared, socket: WebSocket) {
-    let (mut down, mut up) = socket.split();
-    let arrived = async |ticket| arrive::known(gate, ticket).await;
-    let why = match met(arrive::ticket(gate, &mut up), arrived).await {
-        Ok((by, origin)) => {
-            let whole = down.reunite(up).expect("two halves of one socket");
-            return live(gate, by, origin, whole, true).await;
-        }
+async fn arriving(gate: &Shared, headers: &HeaderMap, mut pipe: Pipe) {
+    let arrived = async |ticket| arrive::known(gate, headers, ticket).await;
+    let why = match met(arrive::ticket(gate, &mut pipe), arrived).await {
+        Ok((by, origin)) => return live(gate, by, origin, pipe, true).await,
         Err(why) => why,
     };
-    farewell(&mut down, why).await;
+    farewell(&mut pipe, why).await;
     gate.metrics.cut(why);
 }
 
-async fn live(gate: &Shared, by: Caller, origin: Origin, socket: WebSocket, arrived: bool) {
+async fn live(gate: &Shared, by: Caller, origin: Origin, mut pipe: Pipe, arrived: bool) {
     let _open = Open::count(&gate.open_sockets);
     let (outbox, outgoing) = outbox();
     let why = match gate.sockets.enter(&by, &outbox) {
-        Some(_place) => Life::new(gate, by, origin, outbox).run(socket, outgoing, arrived).await,
-        None => {
-            farewell(&mut socket.split().0, Cut::TooMany).await;
-            Cut::TooMany
-        }
+        Some(_place) => Life::new(gate, by, origin, outbox).run(&mut pipe, outgoing, arrived).await,
+        None => Cut::TooMany,
     };
+    farewell(&mut pipe, why).await;
     gate.metrics.cut(why);
 }
 
@@ -158,28 +141,54 @@ async fn over(gate: &Shared, by: Caller, watched: Vec<RoomId>) {
     }
 }
 
-/// Everything that ends a socket from outside (W5).
-struct Ends {
-    cut: CutWatch,
+/// Everything that happens to a socket from outside, and seldom.
+struct Outside<'a> {
     stopping: watch::Receiver<bool>,
     over: Pin<Box<Sleep>>,
+    /// The link it came by, and the links that are revoked.
+    link: Option<(LinkId, broadcast::Receiver<LinkId>)>,
+    elsewhere: Elsewhere<'a>,
+    pulse: Interval,
 }
 
-impl Ends {
-    fn new(gate: &Gate, outgoing: &Outgoing, until: Time) -> Self {
-        let left = Duration::from_millis(until.since(gate.house.now()).ms());
-        let over = Box::pin(tokio::time::sleep(left));
-        Self { cut: outgoing.watch_cut(), stopping: gate.stopping.clone(), over }
-    }
+/// One of these things.
+enum Seldom {
+    Ends(Cut),
+    Tells(Box<ToBrowser>),
+    Pulse,
+}
 
-    async fn came(&mut self) -> Cut {
+impl Outside<'_> {
+    /// The next one. Cancelling loses nothing.
+    async fn next(&mut self) -> Seldom {
         tokio::select! {
             biased;
-            () = stopped(&mut self.stopping) => Cut::Stopping,
-            why = self.cut.cut() => why,
-            () = &mut self.over => Cut::SessionOver,
+            () = stopped(&mut self.stopping) => Seldom::Ends(Cut::Stopping),
+            () = &mut self.over => Seldom::Ends(Cut::SessionOver),
+            () = revoked(&mut self.link) => Seldom::Ends(Cut::SessionOver),
+            frame = self.elsewhere.next() => Seldom::Tells(Box::new(frame)),
+            _ = self.pulse.tick() => Seldom::Pulse,
         }
     }
+
+    /// Waits as one of the socket's asks does, so that it costs nothing while it waits.
+    fn wait<'a>(mut self: Box<Self>) -> BoxFuture<'a, Done<'a>>
+    where
+        Self: 'a,
+    {
+        let waits = async move {
+            let seldom = self.next().await;
+            Done::Outside(self, seldom)
+        };
+        waits.boxed()
+    }
+}
+
+/// Waits until the link a guest came by is revoked.
+async fn revoked(link: &mut Option<(LinkId, broadcast::Receiver<LinkId>)>) {
+    let Some((mine, revoked)) = link else { return std::future::pending().await };
+    // A guest who missed one is checked anew by coming back.
+    while revoked.recv().await.is_ok_and(|link| link != *mine) {}
 }
 
 /// What is known of one socket while it lives.
@@ -194,12 +203,35 @@ struct Life<'a> {
     acked: u64,
 }
 
-type Asks<'a> = FuturesUnordered<BoxFuture<'a, Done>>;
+type Asks<'a> = FuturesUnordered<BoxFuture<'a, Done<'a>>>;
 
 /// What came of something that took time.
-enum Done {
+enum Done<'a> {
     Answered(u32, Reply),
     Watched(Topic, u64, Result<(), No>),
+    Outside(Box<Outside<'a>>, Seldom),
+}
+
+/// What a browser took and when it was heard, to tell the slow from the dead.
+struct Pulse {
+    heard: Instant,
+    taken: u64,
+    stalled: Duration,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { heard: Instant::now(), taken: 0, stalled: Duration::ZERO }
+    }
+
+    /// Whether the browser still lives, which took so many bytes and is to take more, or nothing.
+    /// Asked once every [`PING`].
+    fn beats(&mut self, now: Instant, unsent: bool, taken: u64) -> bool {
+        let stalls = unsent && taken == self.taken;
+        self.stalled = if stalls { self.stalled + PING } else { Duration::ZERO };
+        self.taken = taken;
+        self.stalled < SILENT && now - self.heard <= SILENT // W5
+    }
 }
 
 impl<'a> Life<'a> {
@@ -212,14 +244,13 @@ impl<'a> Life<'a> {
         Self { gate, by, origin, outbox, watches, rate, sent: 0, acked: 0 }
     }
 
-    async fn run(&mut self, socket: WebSocket, mut outgoing: Outgoing, arrived: bool) -> Cut {
-        let mut cuts = self.gate.house.cuts(); // before the hello, so that none is missed
-        let (mut down, mut up) = socket.split();
-        let hello = async { if arrived { Ok(()) } else { hello(&mut up).await } };
+    async fn run(&mut self, pipe: &mut Pipe, mut outgoing: Outgoing, arrived: bool) -> Cut {
+        let cuts = self.gate.house.cuts(); // before the hello, so that none is missed
+        let hello = async { if arrived { Ok(()) } else { hello(pipe).await } };
         let why = match met(hello, async |()| self.welcome().await).await {
             Ok(until) => {
-                let ends = Ends::new(self.gate, &outgoing, until);
-                self.serve(&mut up, &mut down, &mut outgoing, ends, &mut cuts).await
+                let outside = self.outside(until, cuts);
+                self.serve(pipe, &mut outgoing, outside).await
             }
             Err(why) => why,
         };
@@ -234,8 +265,22 @@ impl<'a> Life<'a> {
         if why == Cut::SessionOver {
             over(self.gate, self.by, rooms).await;
         }
-        farewell(&mut down, why).await;
         why
+    }
+
+    fn outside(&self, until: Time, cuts: broadcast::Receiver<LinkId>) -> Box<Outside<'a>> {
+        let left = Duration::from_millis(until.since(self.gate.house.now()).ms());
+        let link = match self.origin {
+            Origin::Link { link, .. } => Some((link, cuts)),
+            Origin::SignIn {} => None,
+        };
+        Box::new(Outside {
+            stopping: self.gate.stopping.clone(),
+            over: Box::pin(tokio::time::sleep(left)),
+            link,
+            elsewhere: Elsewhere::new(self.gate, self.by),
+            pulse: tokio::time::interval_at(Instant::now() + PING, PING),
+        })
     }
 
     /// Says welcome, and until when the session lives.
@@ -266,83 +311,67 @@ impl<'a> Life<'a> {
 
     async fn serve(
         &mut self,
-        up: &mut SplitStream<WebSocket>,
-        down: &mut SplitSink<WebSocket, Message>,
+        pipe: &mut Pipe,
         outgoing: &mut Outgoing,
-        mut ends: Ends,
-        cuts: &mut broadcast::Receiver<LinkId>,
+        outside: Box<Outside<'a>>,
     ) -> Cut {
-        let mut asks: Asks<'a> = FuturesUnordered::new();
-        let mut elsewhere = Elsewhere::new(self.gate, self.by);
-        let mut heard = Instant::now();
-        let mut ping = tokio::time::interval_at(heard + PING, PING);
+        let mut asks: Asks<'a> = FuturesUnordered::from_iter([outside.wait()]);
+        let mut pulse = Pulse::new();
         loop {
-            let may_read = asks.len() < ASKS; // W2
-            let may_send = self.sent - self.acked < limits::FRAMES_IN_FLIGHT as u64; // W3
-            tokio::select! {
+            let may_read = asks.len() <= ASKS; // W2: one of them is the world outside
+            let may_send = if pipe.has_unsent() { 0 } else { self.room() };
+            let went = tokio::select! {
                 biased;
-                why = ends.came() => return why,
-                link = cuts.recv() => if self.is_cut_by(link) { return Cut::SessionOver },
-                frame = outgoing.next(), if may_send => match frame {
-                    Ok(frame) => if let Err(why) = self.send(down, outgoing, &mut ends, frame).await {
-                        return why;
-                    },
-                    Err(why) => return why,
+                Some(done) = asks.next() => self.done(done, pipe, &mut pulse, &mut asks),
+                burst = outgoing.next(may_send) => match burst {
+                    Ok(burst) => self.send(pipe, outgoing, burst).await,
+                    Err(why) => Err(why),
                 },
-                Some(done) = asks.next() => self.done(done),
-                frame = elsewhere.next() => { self.outbox.push(pack(&frame)); }
-                message = up.next(), if may_read => {
-                    heard = Instant::now();
-                    match self.read(message, &mut asks) {
-                        Ok(()) => {}
-                        Err(why) => return why,
+                turn = pipe.turn(may_read) => match turn {
+                    Ok(Turn::Said(said)) => {
+                        pulse.heard = Instant::now();
+                        self.read(said, &mut asks)
                     }
-                }
-                _ = ping.tick() => {
-                    if heard.elapsed() > SILENT {
-                        return Cut::Slow;
-                    }
-                    if let Err(why) = taken(down.send(Message::Ping(Bytes::new())), &mut ends).await {
-                        return why;
-                    }
-                }
+                    Ok(Turn::Sent) => Ok(()),
+                    Err(_) => Err(Cut::Slow),
+                },
+            };
+            if let Err(why) = went {
+                return why;
             }
         }
     }
 
-    /// Sends a frame and whatever else waits, so that one flush carries many. A browser that
-    /// takes nothing is cut even in the middle of a frame (W5).
+    /// Frames that may be sent before one is acknowledged (W3).
+    fn room(&self) -> usize {
+        limits::FRAMES_IN_FLIGHT - (self.sent - self.acked) as usize
+    }
+
+    /// Sends a burst and what else waits, so that one system call carries many frames.
     async fn send(
         &mut self,
-        down: &mut SplitSink<WebSocket, Message>,
+        pipe: &mut Pipe,
         outgoing: &mut Outgoing,
-        ends: &mut Ends,
-        frame: Bytes,
+        burst: Burst,
     ) -> Result<(), Cut> {
-        let mut next = Some(frame);
-        while let Some(frame) = next.take() {
-            let text = Utf8Bytes::try_from(frame).map_err(|_| Cut::Malformed)?;
-            taken(down.feed(Message::Text(text)), ends).await?;
-            self.sent += 1;
-            if self.sent - self.acked < limits::FRAMES_IN_FLIGHT as u64 {
-                next = outgoing.next().now_or_never().transpose()?;
+        let (mut next, mut bytes) = (Some(burst), 0);
+        while let Some(burst) = next.take() {
+            self.sent += burst.frames() as u64;
+            bytes += burst.bytes().len();
+            pipe.put(burst.bytes().clone());
+            if bytes < WRITE_AHEAD {
+                next = outgoing.more(self.room());
             }
         }
-        taken(down.flush(), ends).await
+        pipe.start().await.map_err(|_| Cut::Slow)
     }
 
-    fn read(
-        &mut self,
-        message: Option<Result<Message, axum::Error>>,
-        asks: &mut Asks<'a>,
-    ) -> Result<(), Cut> {
-        let text = match message {
-            None | Some(Err(_)) | Some(Ok(Message::Close(_))) => return Err(Cut::Slow),
-            Some(Ok(Message::Text(text))) => text,
-            Some(Ok(Message::Binary(_))) => return Err(Cut::Malformed),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
-                return self.rate.check().map_err(|_| Cut::Flood);
-            }
+    fn read(&mut self, said: Said, asks: &mut Asks<'a>) -> Result<(), Cut> {
+        let text = match said {
+            Said::Text(text) => text,
+            Said::Binary => return Err(Cut::Malformed),
+            Said::Ping(_) | Said::Pong => return self.rate.check().map_err(|_| Cut::Flood),
+            Said::Close => return Err(Cut::Slow),
         };
         let frame = codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text);
         match frame.map_err(|_| Cut::Malformed)? {
@@ -368,8 +397,9 @@ impl<'a> Life<'a> {
                 if request.len() > 64 {
                     return Err(Cut::Malformed);
                 }
-                if let Err(refusal) = reach::command(&self.origin, &command) {
-                    self.done(Done::Answered(ask, Reply::Refused { refusal }));
+                let may = self.may(Act::of(&command)); // RI1
+                if let Err(refusal) = may.and_then(|()| reach::command(&self.origin, &command)) {
+                    self.answered(ask, Reply::Refused { refusal });
                     return Ok(());
                 }
                 let (gate, by, outbox) = (self.gate, self.by, self.outbox.clone());
@@ -382,8 +412,14 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
+    /// What the table of rights says, before anybody is asked.
+    fn may(&self, act: Act) -> Result<(), Refusal> {
+        act.by(self.by.role).map_err(|why| Refusal::Rights { why })
+    }
+
     fn watch(&mut self, topic: Topic, after: Cursor, asks: &mut Asks<'a>) -> Result<(), Cut> {
-        if let Err(refusal) = reach::topic(&self.origin, &topic) {
+        let may = self.may(Act::watching(&topic)); // RI1
+        if let Err(refusal) = may.and_then(|()| reach::topic(&self.origin, &topic)) {
             self.not_shown(topic, refusal);
             return Ok(());
         }
@@ -403,19 +439,49 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    fn done(&mut self, done: Done) {
+    fn done(
+        &mut self,
+        done: Done<'a>,
+        pipe: &mut Pipe,
+        pulse: &mut Pulse,
+        asks: &mut Asks<'a>,
+    ) -> Result<(), Cut> {
         match done {
-            Done::Answered(ask, reply) => {
-                self.outbox.push(pack(&ToBrowser::Answered { ask, reply }));
+            Done::Answered(ask, reply) => self.answered(ask, reply),
+            Done::Watched(topic, id, shown) => self.watched(topic, id, shown),
+            Done::Outside(outside, seldom) => {
+                match seldom {
+                    Seldom::Ends(why) => return Err(why), // W5
+                    Seldom::Tells(frame) => {
+                        self.outbox.push(pack(&frame));
+                    }
+                    Seldom::Pulse => {
+                        if !pulse.beats(Instant::now(), pipe.has_unsent(), pipe.taken()) {
+                            return Err(Cut::Slow); // W5
+                        }
+                        pipe.put(Bytes::from(ping()));
+                    }
+                }
+                asks.push(outside.wait());
             }
-            Done::Watched(topic, id, Ok(())) => {
+        }
+        Ok(())
+    }
+
+    fn answered(&self, ask: u32, reply: Reply) {
+        self.outbox.push(pack(&ToBrowser::Answered { ask, reply }));
+    }
+
+    fn watched(&mut self, topic: Topic, id: u64, shown: Result<(), No>) {
+        match shown {
+            Ok(()) => {
                 if self.watches.get(&topic) != Some(&id) {
                     self.unwatch(topic, id); // taken back while it was under way
                 }
             }
             // Taken back while it was under way; what became of it concerns nobody.
-            Done::Watched(topic, id, Err(_)) if self.watches.get(&topic) != Some(&id) => {}
-            Done::Watched(topic, _, Err(no)) => {
+            Err(_) if self.watches.get(&topic) != Some(&id) => {}
+            Err(no) => {
                 self.watches.remove(&topic);
                 match reply_of(no) {
                     Reply::Refused { refusal } => self.not_shown(topic, refusal),
@@ -432,15 +498,6 @@ impl<'a> Life<'a> {
     fn unwatch(&self, topic: Topic, id: u64) {
         self.gate.house.unwatch(key_of(&topic, &self.by), id);
     }
-
-    fn is_cut_by(&self, cut: Result<LinkId, broadcast::error::RecvError>) -> bool {
-        match (&self.origin, cut) {
-            (Origin::Link { link, .. }, Ok(cut)) => *link == cut,
-            // A guest who missed a cut is checked anew by coming back.
-            (Origin::Link { .. }, Err(_)) => true,
-            (Origin::SignIn {}, _) => false,
-        }
-    }
 }
 
 /// Takes the first frame, and finds out who that is, each in its time (W1).
@@ -454,27 +511,13 @@ async fn met<F, T>(
 }
 
 /// Takes the hello of a page of this node.
-async fn hello(up: &mut SplitStream<WebSocket>) -> Result<(), Cut> {
-    let first = up.next().await.and_then(Result::ok).ok_or(Cut::Malformed)?;
-    let Message::Text(text) = first else { return Err(Cut::Version) };
+async fn hello(pipe: &mut Pipe) -> Result<(), Cut> {
+    let first = pipe.text().await.map_err(|_| Cut::Malformed)?;
+    let text = first.ok_or(Cut::Version)?; // W1
     match codec::from_json::<ToNode, { limits::FRAME_UP_BYTES }>(&text) {
         Ok(ToNode::Hello { version }) if version == version::WIRE => Ok(()),
         Ok(_) => Err(Cut::Version), // W1
         Err(_) => Err(Cut::Malformed),
-    }
-}
-
-/// Waits until the other side has taken what was written, or something ends the socket.
-async fn taken(
-    written: impl Future<Output = Result<(), axum::Error>>,
-    ends: &mut Ends,
-) -> Result<(), Cut> {
-    tokio::select! {
-        taken = tokio::time::timeout(SILENT, written) => match taken {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Cut::Slow),
-        },
-        why = ends.came() => Err(why),
     }
 }
 
@@ -493,27 +536,35 @@ fn key_of(topic: &Topic, by: &Caller) -> Key {
         Topic::Tenant {} => Key::Tenant(by.tenant),
         Topic::Room { room } => Key::Room(room),
         Topic::Conversation { conversation } => Key::Conversation(conversation),
+        Topic::Accounts {} => Key::Accounts(by.tenant),
     }
 }
 
 /// Says why and closes, as far as the other side still listens.
-async fn farewell(down: &mut SplitSink<WebSocket, Message>, why: Cut) {
-    let bye = pack(&ToBrowser::Bye { why });
-    let close = CloseFrame { code: 4000, reason: Utf8Bytes::from_static("bye") };
-    let last = async {
-        if let Ok(text) = Utf8Bytes::try_from(bye) {
-            down.send(Message::Text(text)).await?;
-        }
-        down.send(Message::Close(Some(close))).await
-    };
+async fn farewell(pipe: &mut Pipe, why: Cut) {
+    pipe.put(Burst::of([&pack(&ToBrowser::Bye { why })]).bytes().clone());
+    pipe.put(Bytes::from(close(CLOSED, "bye")));
     // A peer that does not take its farewell has it cut short.
-    let _ = tokio::time::timeout(FAREWELL_IN, last).await;
+    let _ = tokio::time::timeout(FAREWELL_IN, pipe.sent()).await;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::future::{pending, ready};
+
+    #[test]
+    fn w5_who_says_nothing_or_takes_nothing_is_dead_and_who_is_slow_is_not() {
+        let (mut silent, mut full, mut slow) = (Pulse::new(), Pulse::new(), Pulse::new());
+        let start = silent.heard;
+        for round in 1..10 {
+            let now = start + PING * round;
+            assert_eq!(silent.beats(now, false, 0), round < 3);
+            (full.heard, slow.heard) = (now, now);
+            assert_eq!(full.beats(now, true, 7), round < 3, "at first it took something");
+            assert!(slow.beats(now, true, round.into()));
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn w1_a_missing_hello_is_of_another_version_and_a_late_welcome_is_not() {

@@ -19,7 +19,7 @@ use std::{
 
 /// Outboxes of each session's sockets.
 #[derive(Default)]
-pub struct PerSession(Mutex<HashMap<SessionId, (TenantId, Vec<Outbox>)>>);
+pub struct PerSession(Mutex<HashMap<SessionId, (Caller, Vec<Outbox>)>>);
 
 /// One socket's place; given back when dropped.
 pub(super) struct Entered<'a> {
@@ -33,7 +33,7 @@ impl PerSession {
     pub(super) fn enter(&self, by: &Caller, outbox: &Outbox) -> Option<Entered<'_>> {
         let session = by.session;
         let mut all = self.0.lock();
-        let (_, mine) = all.entry(session).or_insert_with(|| (by.tenant, Vec::new()));
+        let (_, mine) = all.entry(session).or_insert_with(|| (*by, Vec::new()));
         mine.retain(Outbox::is_open);
         if mine.len() >= limits::SOCKETS_PER_SESSION {
             return None; // B1
@@ -49,9 +49,18 @@ impl PerSession {
         }
     }
 
+    /// Ends every socket of everybody of whom this is true.
+    pub fn cut_all(&self, is_over: impl Fn(&Caller) -> bool) {
+        for (by, mine) in self.0.lock().values() {
+            if is_over(by) {
+                mine.iter().for_each(|outbox| outbox.cut(Cut::SessionOver));
+            }
+        }
+    }
+
     /// Every session that has a socket here, and whose it is.
     pub(super) fn all(&self) -> Vec<(TenantId, SessionId)> {
-        self.0.lock().iter().map(|(session, (tenant, _))| (*tenant, *session)).collect()
+        self.0.lock().iter().map(|(session, (by, _))| (by.tenant, *session)).collect()
     }
 
     /// Sessions that have a socket here.

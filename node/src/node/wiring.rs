@@ -21,10 +21,13 @@ use crate::{
     gateway::{
         self, Gate, operator,
         record::{self, verbs},
+        tenancy::Directory,
     },
     metrics::cluster::Seen,
     swarm::Event,
 };
+
+use super::people;
 
 /// How long an order waits to be recorded.
 const RECORDED: Duration = Duration::from_secs(5);
@@ -41,6 +44,8 @@ pub(super) struct Told {
     pub(super) pages: watch::Receiver<Arc<Vec<String>>>,
     /// Whether they shall go.
     pub(super) moving: watch::Receiver<bool>,
+    /// Whose host names are whose.
+    pub(super) tenants: watch::Receiver<Arc<Directory>>,
 }
 
 /// Pages of former members that are remembered, at most.
@@ -54,16 +59,25 @@ pub(super) fn watch_map(member: &Arc<Membership>) -> Told {
     let (serve, nodes) = watch::channel(Arc::new(origins(&first)));
     let (know, pages) = watch::channel(Arc::new(pages_of(&first, &[])));
     let (relieve, moving) = watch::channel(drains(&first, number));
+    let (list, tenants) = watch::channel(Arc::new(Directory::of(&first)));
     member.keep(tokio::spawn(async move {
         while maps.changed().await.is_ok() {
             let map = maps.borrow_and_update().clone();
             put(&know, |before| pages_of(&map, before));
             put(&serve, |_| origins(&map));
+            list.send_if_modified(|known| {
+                let now = Directory::of(&map);
+                let changed = **known != now;
+                if changed {
+                    *known = Arc::new(now);
+                }
+                changed
+            });
             let drains = drains(&map, number);
             relieve.send_if_modified(|known| std::mem::replace(known, drains) != drains);
         }
     }));
-    Told { nodes, pages, moving }
+    Told { nodes, pages, moving, tenants }
 }
 
 /// Sends a list on when it is another one than before.
@@ -83,6 +97,9 @@ fn put(to: &watch::Sender<Arc<Vec<String>>>, make: impl FnOnce(&[String]) -> Vec
 fn pages_of(map: &Map, before: &[String]) -> Vec<String> {
     let mut pages: Vec<String> =
         map.members.values().flat_map(|it| it.web.iter().cloned()).collect();
+    // A tenant's pages stand under its own name, whichever node they came from.
+    let names = map.tenants.values().flat_map(|it| &it.domains);
+    pages.extend(names.map(|name| format!("https://{name}")));
     let former: Vec<_> = before.iter().filter(|it| !pages.contains(it)).cloned().collect();
     pages.extend(former.into_iter().take(PAGES));
     pages
@@ -121,6 +138,14 @@ pub(super) fn tell_house(member: &Arc<Membership>, holder: &Arc<Holder>, gate: &
             gate.sockets.cut(session);
         }
     });
+    let sockets = Arc::downgrade(gate);
+    gate.house.on_role_cut(move |tenant, person, role| {
+        if let Some(gate) = sockets.upgrade() {
+            let theirs = (tenant, person, role);
+            gate.sockets.cut_all(|by| (by.tenant, by.person, by.role) == theirs);
+        }
+    });
+    member.keep(tokio::spawn(shut(gate.tenancy.watch(), Arc::downgrade(gate))));
     let (house, moves) = (gate.house.clone(), holder.moves.clone());
     let pump = holder.pump.clone();
     member.keep(tokio::spawn(pump.tell_standings(move |standings| {
@@ -156,6 +181,16 @@ pub(super) fn tell_house(member: &Arc<Membership>, holder: &Arc<Holder>, gate: &
             }
         }
     }));
+}
+
+/// Ends every socket of a tenant that is closed, as soon as it is.
+async fn shut(mut tenants: watch::Receiver<Arc<Directory>>, gate: std::sync::Weak<Gate>) {
+    while tenants.changed().await.is_ok() {
+        let known = tenants.borrow_and_update().clone();
+        let Some(gate) = gate.upgrade() else { return };
+        let closed: std::collections::BTreeSet<_> = known.closed().collect();
+        gate.sockets.cut_all(|by| closed.contains(&by.tenant));
+    }
 }
 
 /// What the operator's door does.
@@ -205,6 +240,14 @@ async fn carried_out(
                 Ok(demo) => Outcome::Done(json!(demo)),
                 Err(fault) => Outcome::No(fault.to_string()),
             }
+        }
+        Order::Tenants {} => {
+            let map = sight.control.map();
+            Outcome::Done(json!({ "first": gate.tenant, "tenants": map.tenants }))
+        }
+        Order::Account { .. } | Order::Roles { .. } => {
+            let map = sight.control.map();
+            people::obey(&gate, &map.tenants, order).await
         }
         order => {
             let exporter = Exporter {

@@ -13,8 +13,9 @@ test("a visit that goes on has no such page", () => {
 });
 
 test("an administrator is told why there is no access", () => {
-  const refusal = { kind: "room", why: "notForAdministrators" };
-  expect(at(place({ refusal }))).toMatchObject({ kind: "administrator", back: "start" });
+  for (const refusal of [{ kind: "room", why: "notForAdministrators" }, { kind: "rights", why: "notAllowed" }]) {
+    expect(at(place({ refusal }))).toMatchObject({ kind: "administrator", back: "start" });
+  }
 });
 
 test("only those who work here are sent to the start page when the session is over", () => {

@@ -111,6 +111,23 @@ test("after a move a flowing connection is kept, a silent one is not", async () 
   expect(FakePeer.all).toHaveLength(2);
 });
 
+test("what arrives late after a move does not make its silence innocent", async () => {
+  const call = join();
+  call.send("camera", track("c"), true);
+  await settle();
+  FakePeer.last.to("flowing");
+  FakePeer.last.options.onShown?.("5", track("t"), "session_a camera");
+  await vi.advanceTimersByTimeAsync(1000);
+  call.renew();
+  for (const after of [10, 130, 130]) {
+    FakePeer.all[0]!.packets += 1; // they were on their way when the node died
+    await vi.advanceTimersByTimeAsync(after);
+  }
+  await vi.advanceTimersByTimeAsync(800);
+  expect(FakePeer.all).toHaveLength(2);
+  call.close();
+});
+
 test("what was shown stays until the new connection shows it, or a moment has passed", async () => {
   const call = join();
   await settle();

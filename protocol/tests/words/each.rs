@@ -2,9 +2,9 @@
 
 use super::{Any, Chance, Made, Visitor, made_enums, made_structs};
 use protocol::{
-    audit, caller, conversation, file, frame,
+    accounts, audit, caller, conversation, file, frame,
     limits::{EVENT_BYTES, FRAME_DOWN_BYTES, FRAME_UP_BYTES},
-    media, request, room, session, tenant, vault,
+    media, request, rights, room, session, tenant, vault,
 };
 
 /// Visits every word.
@@ -27,6 +27,7 @@ fn kept(to: &mut impl Visitor) {
     to.visit::<caller::Role, EVENT_BYTES>("caller/roles");
     to.visit::<caller::Caller, EVENT_BYTES>("caller/callers");
     to.visit::<request::Request, EVENT_BYTES>("request/requests");
+    to.visit::<accounts::AccountsEvent, EVENT_BYTES>("accounts/events");
     to.visit::<audit::AuditEvent, EVENT_BYTES>("audit/events");
     to.visit::<audit::AuditLog, EVENT_BYTES>("audit/logs");
     to.visit::<audit::Verb, EVENT_BYTES>("audit/verbs");
@@ -51,6 +52,7 @@ fn going_up(to: &mut impl Visitor) {
     to.visit::<frame::Topic, FRAME_UP_BYTES>("frame/topics");
     to.visit::<frame::Command, FRAME_UP_BYTES>("frame/commands");
     to.visit::<frame::ToNode, FRAME_UP_BYTES>("frame/to-node");
+    to.visit::<accounts::AccountsCommand, FRAME_UP_BYTES>("accounts/commands");
 }
 
 /// What a node sends.
@@ -86,6 +88,9 @@ fn going_down(to: &mut impl Visitor) {
     to.visit::<frame::Cut, FRAME_DOWN_BYTES>("frame/cuts");
     to.visit::<frame::Reply, FRAME_DOWN_BYTES>("frame/replies");
     to.visit::<frame::ToBrowser, FRAME_DOWN_BYTES>("frame/to-browser");
+    to.visit::<accounts::AccountsRefusal, FRAME_DOWN_BYTES>("accounts/refusals");
+    to.visit::<accounts::AccountsView, FRAME_DOWN_BYTES>("accounts/views");
+    to.visit::<rights::RightsRefusal, FRAME_DOWN_BYTES>("rights/refusals");
 }
 
 made_enums! {
@@ -101,17 +106,39 @@ made_enums! {
         PageMade {} NodeInvited {} NodeDrained {} NodeKept {} NodeRemoved {} Rebalanced {}
         ShardForced {} SettingChosen {} BackupTaken {} DemoMade {} RightAsked {}
         RightApproved {} RightGranted {} RightWithdrawn {} KeyMade {} KeyRotated {}
-        KeyDestroyed {} OperatorRefused {} AuditRefused {}
+        KeyDestroyed {} OperatorRefused {} RightRejected {} AccountMade {}
     }
-    audit::Purpose { Consultation {} Conversation {} Cases {} Invitation {} Audit {} }
+    audit::Purpose {
+        Consultation {} Conversation {} Cases {} Invitation {} Audit {} Rights {}
+    }
     audit::Outcome { Done {} Refused {} Faulted {} }
     audit::By { Person { person, session, role } Stranger {} Operator {} Node {} }
     audit::Thing {
         Case { case } Link { link } Room { room } Conversation { conversation }
         Message { message } File { file } Person { person } Session { session }
         Tenant { tenant } Log { log } Node { node } Shard { shard }
+        Grant { grant }
     }
-    caller::Role { Administrator {} Expert {} Customer {} Node {} }
+    caller::Role {
+        Administrator {} Expert {} Customer {} Node {} Operator {} Auditor {}
+        ProtectionOfficer {} Support {}
+    }
+    accounts::AccountsCommand {
+        Request { person, role, life } Approve { grant } Grant { grant } Reject { grant }
+        Assign { person, role } Withdraw { person, role }
+    }
+    accounts::AccountsEvent {
+        Adopted { person, role } Admitted { person, role }
+        Requested { grant, person, role, life, by } Approved { grant, by }
+        Granted { grant, by, until } Rejected { grant, by } Assigned { person, role, by }
+        Withdrawn { person, role, by }
+    }
+    accounts::AccountsRefusal {
+        NotAllowed {} NotFound {} Critical {} NotCritical {} Own {} SamePerson {} NotApproved {}
+        Approved {} Lapsed {} BadLife {} Already {} NotHeld {} LastAdministrator {} TooMany {}
+        NoSuchRole {} Founded {}
+    }
+    rights::RightsRefusal { NotAllowed {} }
     room::RoomCommand {
         Knock {} Admit { session } Hold { session, message } Reject { session } Lock {} Unlock {}
         Mute { session } Unmute {} Remove { session } HandOver { session } Leave {} End {}
@@ -153,7 +180,7 @@ made_enums! {
     }
     tenant::TenantRefusal {
         NotFound {} NotAnExpert {} BadText {} BadLife {} TooManyCases {} TooManyLinks {}
-        CaseClosed {} LinkExpired {} LinkRevoked {}
+        CaseClosed {} LinkExpired {} LinkRevoked {} TenantClosed {}
     }
     session::SessionCommand { Close {} }
     session::Origin { SignIn {} Link { link, case } }
@@ -176,23 +203,25 @@ made_enums! {
         Wanted { audio, video } Bound { mid, session, source } Speaking { sessions } Gone {}
     }
     media::MediaRefusal { NotSeated {} BadOffer {} Full {} }
-    frame::Topic { Tenant {} Room { room } Conversation { conversation } }
+    frame::Topic { Tenant {} Room { room } Conversation { conversation } Accounts {} }
     frame::Command {
         Session { command } Tenant { command } Room { room, command }
         Conversation { conversation, command } Media { room, command } Names { topic, people }
-        Files { conversation, files } Link { case, link }
+        Files { conversation, files } Link { case, link } Accounts { command }
     }
     frame::ToNode {
         Hello { version } Watch { topic, after } Unwatch { topic }
         Ask { ask, request, command } Ack { frames } Arrive { version, ticket }
         Ping {} WatchIn { topic, after, generation }
     }
-    frame::View { Tenant { view } Room { view } Conversation { view } }
-    frame::Event { Tenant { event } Room { event } Conversation { event } }
+    frame::View { Tenant { view } Room { view } Conversation { view } Accounts { view } }
+    frame::Event {
+        Tenant { event } Room { event } Conversation { event } Accounts { event }
+    }
     frame::Note { Room { note } Conversation { note } }
     frame::Refusal {
         Session { why } Tenant { why } Vault { why } Room { why } Conversation { why }
-        File { why } Media { why }
+        File { why } Media { why } Rights { why } Accounts { why }
     }
     frame::Fault { Busy {} DiskFull {} Disk {} Restarted {} Timeout {} Stopping {} OneCopy {} }
     frame::Cut {
@@ -201,7 +230,7 @@ made_enums! {
     frame::Reply {
         Done { seq } Case { case } Names { names } Files { files }
         Earlier { messages, earlier } Link { path } Answer { sdp } Refused { refusal }
-        Faulted { fault }
+        Faulted { fault } Requested { grant }
     }
     frame::ToBrowser {
         Welcome { version, tenant, person, session, role, name, case, node, now }
@@ -234,4 +263,9 @@ made_structs! {
     file::FileView { file, name, media_type, bytes, by, at }
     vault::Named { person, name }
     media::Track { mid, source, on }
+    accounts::Held { role, since, until }
+    accounts::AccountView { person, roles }
+    accounts::GrantView { grant, person, role, life, by, at, approved }
+    accounts::AccountsChange { seq, at, event }
+    accounts::AccountsView { accounts, open, history }
 }

@@ -3,8 +3,8 @@
 use super::{Any, Chance};
 use protocol::{
     id::{
-        CaseId, ConversationId, FileId, LinkId, MessageId, NodeId, PersonId, RequestId, RoomId,
-        Seq, SessionId, TenantId,
+        CaseId, ConversationId, FileId, GrantId, LinkId, MessageId, NodeId, PersonId, RequestId,
+        RoomId, Seq, SessionId, TenantId,
     },
     time::{Span, Time},
 };
@@ -116,5 +116,6 @@ macro_rules! any_ids {
 }
 
 any_ids! {
-    CaseId ConversationId FileId LinkId MessageId NodeId PersonId RequestId RoomId SessionId TenantId
+    CaseId ConversationId FileId GrantId LinkId MessageId NodeId PersonId RequestId RoomId SessionId
+    TenantId
 }

@@ -28,6 +28,7 @@ pub(super) fn between_nodes(to: &mut impl Visitor) {
     to.visit::<cluster::Member, BYTES>("cluster/members");
     to.visit::<cluster::Purpose, BYTES>("cluster/purposes");
     to.visit::<cluster::Setting, BYTES>("cluster/settings");
+    to.visit::<cluster::TenantInfo, BYTES>("cluster/tenants");
     to.visit::<cluster::Place, BYTES>("cluster/places");
     to.visit::<cluster::Invitation, BYTES>("cluster/invitations");
     to.visit::<cluster::Forced, BYTES>("cluster/forced");
@@ -35,7 +36,10 @@ pub(super) fn between_nodes(to: &mut impl Visitor) {
 }
 
 made_enums! {
-    Key { Tenant { 0 } Vault { 0 } Session { 0 } Room { 0 } Conversation { 0 } File { 0 } Audit { 0 } }
+    Key {
+        Tenant { 0 } Vault { 0 } Session { 0 } Room { 0 } Conversation { 0 } File { 0 }
+        Accounts { 0 } Audit { 0 }
+    }
     peer::PeerFrame {
         Ask { id, request } Answer { id, answer } Twins { 0 } Told { 0 }
     }
@@ -46,6 +50,7 @@ made_enums! {
         KeepContent { file, hash, len } Sums { shard, after } Backup { shard, after }
         Once { key, by, request, input } WatchIn { key, watch, by, after, generation }
         ContentStatus {} SumUp { shard, epoch, of } Stored { shard, epoch, journal, from, upto }
+        CutRole { tenant, person, role }
     }
     peer::SumsOf { Behind { 0 } Only { 0 } }
     peer::PeerAnswer {
@@ -60,7 +65,7 @@ made_enums! {
         BeatAck { epoch, sent, durable } TooFar { epoch, hint } Release { epoch }
     }
     cluster::Purpose { Data {} Witness {} }
-    cluster::Setting { Countries { allowed } }
+    cluster::Setting { Countries { allowed } Tenant { tenant, info } }
     cluster::Change {
         Found { cluster, shards, first } Invite { digest, expires, purpose }
         Admit { digest, now, candidate } Announce { node, addresses, web, labels, release, wire }
@@ -92,6 +97,7 @@ made_structs! {
     cluster::Config { epoch, primary, twin, generation }
     cluster::Wanted { primary, twin }
     cluster::Place { config, wanted }
+    cluster::TenantInfo { name, domains, test, closed, editions }
     cluster::Cas { shard, expect, primary, twin, proposer }
     cluster::Invitation { digest, expires, purpose }
     cluster::Forced { shard, before, primary, by, why, at }
@@ -111,6 +117,7 @@ impl Any for cluster::Map {
             peers: Any::any(from),
             level: 0,
             settings: cluster::Settings::default(),
+            tenants: BTreeMap::new(),
         }
     }
 }

@@ -168,6 +168,7 @@ impl<'a> Journals<'a> {
 /// [`StorageFault::BadCopy`] with a shard whose journals are others, [`StorageFault::Corrupt`] with
 /// an entry that is damaged, or what the engine says.
 pub fn compare(ledger: &Ledger, manifest: &Manifest) -> Result<(), StorageFault> {
+    ledger.settle()?; // what was opened again is on its way from the log to the engine
     let mut found = vec![Sum::default(); usize::from(SHARDS)];
     let mut after: Option<JournalId> = None;
     loop {

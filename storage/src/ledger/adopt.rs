@@ -17,6 +17,7 @@ use crate::{
     fault::StorageFault,
     history,
     journal::{JournalId, Link},
+    store::Batch,
     wal::{queue::Item, record::Draft},
 };
 
@@ -57,6 +58,14 @@ impl Ledger {
         let done = completion(core, &slot, work, link, bytes, done);
         door.push(Item { draft, done });
         Ok(())
+    }
+
+    /// Waits until the engine has whatever was acknowledged before.
+    ///
+    /// # Errors
+    /// What keeps the engine from taking it.
+    pub fn settle(&self) -> Result<(), StorageFault> {
+        self.0.core.await_changes(Batch::default(), false)
     }
 
     /// Reads everything the engine has of a journal, checks it ([`Ledger::verify`]), and says where

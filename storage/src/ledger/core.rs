@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc,
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -110,6 +110,9 @@ impl Core {
     }
 }
 
+/// How long the filler gathers records before it hands them to the engine: heads and places that are
+/// written over within it are written once. Readers look in memory first, so nobody waits for it.
+const GATHER: Duration = Duration::from_millis(200);
 /// How long the engine may take for changes that somebody waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -168,9 +171,20 @@ impl Waiting {
 /// The records the engine does not hold yet, in the order in which it takes them.
 #[derive(Default)]
 pub(super) struct Fill {
-    state: Mutex<(VecDeque<Filling>, bool)>,
+    state: Mutex<Queued>,
     wake: Condvar,
     hurried: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queued {
+    waiting: VecDeque<Filling>,
+    bytes: u64,
+    /// So many are enough for the filler.
+    enough: u64,
+    /// Somebody waits for one of them.
+    awaited: bool,
+    stopping: bool,
 }
 
 /// What the filler is to do next.
@@ -186,8 +200,15 @@ pub(super) enum Next {
 impl Fill {
     pub(super) fn push(&self, filling: Filling) {
         let mut state = self.state.lock();
-        state.0.push_back(filling);
-        self.wake.notify_one();
+        let before = state.bytes;
+        state.bytes += filling.bytes;
+        state.awaited |= matches!(filling.work, Work::Changes(_, Some(_)));
+        state.waiting.push_back(filling);
+        // In between the filler gathers, and sleeps: waking it for each would cost more than it does.
+        let full = before < state.enough && state.bytes >= state.enough;
+        if state.waiting.len() == 1 || state.awaited || full {
+            self.wake.notify_one();
+        }
     }
 
     /// Syncs the engine soon, also when little waits.
@@ -204,7 +225,7 @@ impl Fill {
     /// The lowest place behind which a record stands that the filler did not take yet.
     pub(super) fn lowest(&self) -> Option<Place> {
         let state = self.state.lock();
-        let starts = state.0.iter().filter_map(|filling| match filling.origin {
+        let starts = state.waiting.iter().filter_map(|filling| match filling.origin {
             Origin::Twins { start, .. } => Some(start),
             Origin::Log(_) | Origin::Elsewhere => None,
         });
@@ -212,37 +233,54 @@ impl Fill {
     }
 
     pub(super) fn stop(&self) {
-        self.state.lock().1 = true;
+        self.state.lock().stopping = true;
         self.wake.notify_one();
     }
 
     pub(super) fn stopping(&self) -> bool {
-        self.state.lock().1
+        self.state.lock().stopping
     }
 
-    /// Waits at most `patience`, then takes records of at most `bytes_max` bytes, at least one.
-    pub(super) fn next(&self, bytes_max: u64, patience: Duration) -> Next {
+    /// Waits at most `patience` for a record, gathers up to `enough` bytes of what comes within
+    /// [`GATHER`] behind it, and takes at most `bytes_max` bytes, at least one record. Does not
+    /// gather when somebody waits.
+    pub(super) fn next(&self, enough: u64, bytes_max: u64, patience: Duration) -> Next {
         let mut state = self.state.lock();
-        if state.0.is_empty() && !state.1 && !self.hurried.load(Relaxed) {
+        let hurries = |state: &Queued| state.stopping || self.hurried.load(Relaxed);
+        if state.waiting.is_empty() && !hurries(&state) {
             self.wake.wait_for(&mut state, patience);
         }
-        let (waiting, stopping) = &mut *state;
-        if waiting.is_empty() {
-            return if *stopping { Next::Stop } else { Next::Tick };
+        let until = Instant::now() + GATHER;
+        state.enough = enough;
+        while !state.waiting.is_empty()
+            && !hurries(&state)
+            && !state.awaited
+            && state.bytes < enough
+        {
+            if self.wake.wait_until(&mut state, until).timed_out() {
+                break;
+            }
+        }
+        if state.waiting.is_empty() {
+            return if state.stopping { Next::Stop } else { Next::Tick };
         }
         let mut bytes = 0;
         let fits = |filling: &&Filling| {
             bytes += filling.bytes;
             bytes <= bytes_max
         };
-        let count = waiting.iter().take_while(fits).count().max(1);
-        Next::Apply(waiting.drain(..count).collect())
+        let count = state.waiting.iter().take_while(fits).count().max(1);
+        let taken: Vec<Filling> = state.waiting.drain(..count).collect();
+        state.bytes -= taken.iter().map(|filling| filling.bytes).sum::<u64>();
+        state.awaited &= !state.waiting.is_empty();
+        Next::Apply(taken)
     }
 
     /// Waits before something is tried again; ends early when the ledger closes.
     pub(super) fn pause(&self, patience: Duration) {
         let mut state = self.state.lock();
-        if !state.1 {
+        if !state.stopping {
+            state.awaited = true; // the next record is a reason to try
             self.wake.wait_for(&mut state, patience);
         }
     }

@@ -15,7 +15,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use protocol::twin::At;
@@ -36,6 +36,8 @@ use crate::{
 
 /// Bytes applied in one batch.
 const BATCH_BYTES: u64 = 1024 * 1024;
+/// Bytes gathered for one, when they come that fast.
+const GATHER_BYTES: u64 = 256 * 1024;
 /// After so long without work the engine is synced, and the room on the disk is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -53,6 +55,8 @@ pub(super) struct Filler {
     twins: Option<Arc<Host>>,
     /// How old the log was at the last checkpoint.
     age: u64,
+    /// When the room on the disk was looked at last.
+    looked: Instant,
 }
 
 impl Filler {
@@ -65,14 +69,25 @@ impl Filler {
         // What waits for a checkpoint counts as unapplied, and must leave room for more.
         let checkpoint_bytes = options.checkpoint_bytes.min(options.unapplied_bytes_max / 4);
         let reserve_bytes = options.reserve_bytes;
-        let (unsynced, applied, bytes, age) = (Vec::new(), 0, 0, 0);
-        Self { core, wal, checkpoint_bytes, reserve_bytes, unsynced, applied, bytes, twins, age }
+        Self {
+            core,
+            wal,
+            checkpoint_bytes,
+            reserve_bytes,
+            unsynced: Vec::new(),
+            applied: 0,
+            bytes: 0,
+            twins,
+            age: 0,
+            looked: Instant::now(),
+        }
     }
 
     /// Runs until the ledger closes and everything is applied and synced.
     pub(super) fn run(mut self) {
         loop {
-            let next = self.core.fill.next(BATCH_BYTES, TICK);
+            let enough = GATHER_BYTES.min(self.checkpoint_bytes / 2);
+            let next = self.core.fill.next(enough, BATCH_BYTES, TICK);
             let stop = matches!(next, Next::Stop);
             let quiet = !matches!(next, Next::Apply(_));
             if let Next::Apply(fillings) = next {
@@ -85,7 +100,10 @@ impl Filler {
                     return; // what the engine does not hold is in the log, and is replayed
                 }
             }
-            look_at_room(&self.core, self.reserve_bytes);
+            if self.looked.elapsed() >= TICK {
+                self.looked = Instant::now();
+                look_at_room(&self.core, self.reserve_bytes);
+            }
             if stop {
                 return;
             }

@@ -16,6 +16,8 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use parking_lot::RwLock;
@@ -32,6 +34,11 @@ const _: () = assert!(17 * (VALUE_BYTES + 256) < 128 * 1024, "a leaf is never a 
 
 /// How often its flusher writes and collects garbage.
 const FLUSH_EVERY_MS: u64 = 200;
+
+/// How often an engine that is still locked is tried again, and after which pause. Its own threads
+/// let go of the lock a moment after it was dropped; another process is kept out by the ledger's.
+const LOCKED_TRIES: u32 = 100;
+const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 
 /// A sled database in a directory.
 pub struct SledStore {
@@ -59,13 +66,21 @@ impl SledStore {
 
     fn start(dir: &Path, cache_bytes: u64) -> Result<Opened, StorageFault> {
         guarded(NAME, "open", || {
-            let db = sled::Config::new()
+            let config = sled::Config::new()
                 .path(dir)
                 .mode(sled::Mode::LowSpace)
                 .cache_capacity(cache_bytes)
-                .flush_every_ms(Some(FLUSH_EVERY_MS))
-                .open()
-                .map_err(|error| engine_fault(NAME, "open", &error))?;
+                .flush_every_ms(Some(FLUSH_EVERY_MS));
+            let mut tries = 0;
+            let db = loop {
+                match config.open() {
+                    Err(sled::Error::Io(error)) if is_locked(&error) && tries < LOCKED_TRIES => {
+                        tries += 1;
+                        thread::sleep(LOCKED_PAUSE);
+                    }
+                    opened => break opened.map_err(|error| engine_fault(NAME, "open", &error))?,
+                }
+            };
             let told = |error: std::io::Error| engine_fault(NAME, "open", &error);
             let file = File::open(dir.join("db")).map_err(told)?;
             file.sync_all().map_err(told)?;
@@ -81,6 +96,11 @@ impl SledStore {
     ) -> Result<T, StorageFault> {
         self.opened.read().with(doing, work)
     }
+}
+
+/// sled wraps what the system said into words of its own.
+fn is_locked(error: &std::io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
 }
 
 impl Opened {

@@ -65,6 +65,9 @@ impl Konsil {
             }
             let mut command = super::mortal(program);
             command.args(["node", "--config"]).arg(&config).env("RUST_LOG", "warn");
+            if nodes.is_empty() {
+                command.arg("--found"); // the others join
+            }
             let process = Process::start(&name, &mut command, &folder.join(format!("{name}.log")))?;
             let mut node = Node { name, web, metrics, data, process };
             node.up()?;
@@ -111,8 +114,13 @@ impl Konsil {
 impl Node {
     fn up(&mut self) -> Result<()> {
         let web = self.web;
+        let log = self.data.with_extension("log");
         until(&format!("{} to listen", self.name), START, || match self.process.ended()? {
-            Some(status) => bail!("{} ended with {status}", self.name),
+            Some(status) => {
+                let said = fs::read_to_string(&log).unwrap_or_default();
+                let last = said.lines().last().unwrap_or_default();
+                bail!("{} ended with {status}: {last}", self.name)
+            }
             None => Ok(TcpStream::connect_timeout(&web, Duration::from_secs(1)).is_ok()),
         })?;
         Ok(())
@@ -172,8 +180,8 @@ fn settings(
         // Writing to a string cannot fail.
         let _ = write!(
             text,
-            "[cluster]\nname = \"{name}\"\nsite = \"site-of-{name}\"\nlisten = \"{peers}\"\n\
-             join = \"{join}\"\nadvertise = [\"127.0.0.1\"]\nweb = [\"https://localhost:{port}\"]\n"
+            "[cluster]\nname = \"{name}\"\nsite = \"site-of-{name}\"\ncountry = \"DE\"\n\
+             listen = \"{peers}\"\njoin = \"{join}\"\nadvertise = [\"127.0.0.1\"]\nweb = [\"https://localhost:{port}\"]\n"
         );
     }
     Ok(text)

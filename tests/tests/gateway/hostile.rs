@@ -2,8 +2,9 @@
 
 use super::stage::{Stage, done, eventually, no};
 use actors::vault;
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use protocol::{
+    codec,
     conversation::ConversationCommand,
     frame::{Command, Cut, ToBrowser, ToNode, Topic},
     id::{CaseId, FileId, Seq},
@@ -13,7 +14,7 @@ use protocol::{
     version,
 };
 use serde_json::json;
-use tests::browser::{Browser, Ws, frame, say};
+use tests::browser::{Browser, Ws, frame, say, soon};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// What the node says last after it was sent this: its reason, or nothing.
@@ -132,6 +133,47 @@ async fn frames_that_break_the_websocket_itself_end_it() {
         assert!(why.is_none_or(|why| why == Cut::Slow), "{bytes:?} {why:?}");
     }
     eventually("every socket to be forgotten", || open(&stage) == 0).await;
+}
+
+/// A browser's frame with a mask of zeros.
+fn bare(first: u8, body: &[u8]) -> Vec<u8> {
+    let len = u8::try_from(body.len()).ok().filter(|len| *len < 126).expect("short");
+    [&[first, 0x80 | len, 0, 0, 0, 0], body].concat()
+}
+
+/// What the RFC allows and browsers seldom do: a message in pieces, pings between them and within
+/// what the node says.
+#[tokio::test(flavor = "multi_thread")]
+async fn pi1_messages_in_pieces_and_pings_between_them_are_understood() {
+    use tokio::io::AsyncWriteExt;
+    let stage = Stage::start().await;
+    let mut socket = stage.expert().await.socket().await;
+    let ping = codec::to_json(&ToNode::Ping {});
+    let (head, tail) = ping.as_bytes().split_at(5);
+    let pieces = [
+        bare(0x01, head),   // a text, to be continued
+        bare(0x89, b"one"), // a ping
+        bare(0x00, &[]),    // nothing more of it
+        bare(0x80, tail),   // the rest
+        bare(0x89, b"two"),
+        bare(0x8a, b"none asked"),
+    ]
+    .concat();
+    let stream = socket.ws.get_mut();
+    for byte in pieces {
+        stream.write_all(&[byte]).await.expect("a byte is taken");
+        stream.flush().await.expect("and sent");
+    }
+    let (mut answered, mut pongs) = (0, Vec::new());
+    while answered == 0 || pongs.last().is_none_or(|pong| *pong != "two") {
+        match soon("a frame", socket.ws.next()).await.expect("open").expect("whole") {
+            Message::Text(text) => answered += usize::from(text.contains("pong")),
+            Message::Pong(body) => pongs.push(String::from_utf8_lossy(&body).into_owned()),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(answered, 1);
+    assert!(pongs == ["one", "two"] || pongs == ["two"], "PI1: {pongs:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,7 +83,7 @@ async fn a_guest_looks_knocks_is_held_and_let_in() {
     assert_eq!((door.standing, door.seats.len(), door.leading), (Standing::Outside, 0, false));
 
     let early = guest.ask(stage.of_room(RoomCommand::Admit { session: guest.session })).await;
-    assert_eq!(no(&early), "room.notLead");
+    assert_eq!(no(&early), "rights.notAllowed");
     done(guest.ask(stage.of_room(RoomCommand::Knock {})).await);
     let session = guest.session;
     hears(
@@ -271,19 +271,19 @@ async fn an_administrator_neither_joins_nor_reads() {
         assert!(matches!(shown, ToBrowser::NotShown { .. }), "{shown:?}");
     }
     let knock = admin.ask(stage.of_room(RoomCommand::Knock {})).await;
-    assert_eq!(no(&knock), "room.notForAdministrators");
+    assert_eq!(no(&knock), "rights.notAllowed");
     let people = vec![guest.person];
     let names = Command::Names { topic: stage.room_topic(), people };
-    assert_eq!(no(&admin.ask(names).await), "vault.notAllowed");
+    assert_eq!(no(&admin.ask(names).await), "rights.notAllowed");
     let message = MessageId::new(now(), chance());
-    assert_eq!(no(&admin.ask(stage.say(message, "x")).await), "conversation.notFound");
+    assert_eq!(no(&admin.ask(stage.say(message, "x")).await), "rights.notAllowed");
     let before = stage.of_chat(ConversationCommand::Earlier { before: message });
-    assert_eq!(no(&admin.ask(before).await), "conversation.notFound");
+    assert_eq!(no(&admin.ask(before).await), "rights.notAllowed");
     let heard = format!("{:?}", admin.settled().await);
     assert!(!heard.contains("vertraulich"), "{heard}");
     let (chat, file) = (stage.conversation(), protocol::id::FileId::from_u128(1));
     let path = format!("/api/files/{chat}?file={file}&name=a.txt");
     let origin = format!("https://{}", stage.site.host);
     let sent = browser.request("POST", &path, &[("Origin", &origin)], b"x").await;
-    assert_eq!((sent.status, sent.why().as_str()), (409, "notForAdministrators"));
+    assert_eq!((sent.status, sent.why().as_str()), (403, "notAllowed"));
 }

@@ -1,11 +1,12 @@
 //! Asks and queries find their actor, wherever it lives.
 
 use protocol::{
+    accounts::AccountsCommand,
     caller::{Caller, Role},
     cluster::Epoch,
     codec,
     frame::Fault,
-    id::{CaseId, LinkId, PersonId, SessionId},
+    id::{CaseId, GrantId, LinkId, PersonId, SessionId},
     key::Key,
     peer::{PeerNo, PeerRequest},
     tenant::TenantCommand,
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use super::town::{Town, open, say, talk, until};
 use crate::{
+    accounts::{self, Accounts},
     conversation::{Answer, Conversation, Query},
     handle::No,
     house::House,
@@ -118,6 +120,28 @@ async fn a_cut_reaches_the_sockets_of_every_node() {
     }
     town.house(3).cut_session(SessionId::from_u128(5));
     until("every node ended the session's sockets", || ended.lock().len() == 3).await;
+}
+
+#[tokio::test]
+async fn ac3_a_role_that_is_taken_away_ends_its_sockets_on_every_node() {
+    let town = Town::of(3).await;
+    let (accounts, person, role) = (Key::Accounts(BANK), PersonId::from_u128(4), Role::Expert);
+    let ended: Arc<parking_lot::Mutex<Vec<u64>>> = Arc::default();
+    for number in 1..=3 {
+        let ended = ended.clone();
+        town.house(number).on_role_cut(move |tenant, who, what| {
+            assert_eq!((tenant, who, what), (BANK, person, role));
+            ended.lock().push(number);
+        });
+    }
+    let house = town.house(2);
+    let admit = accounts::Input::Admit { person, role };
+    house.ask::<Accounts>(accounts, Caller::node(BANK), admit).await.expect("let in");
+    let command = AccountsCommand::Withdraw { person, role };
+    let take = accounts::Input::Command { command, grant: GrantId::from_u128(1), before: None };
+    let by = Caller { role: Role::Administrator, ..expert(1) };
+    house.ask::<Accounts>(accounts, by, take).await.expect("taken away");
+    until("every node ended the role's sockets", || ended.lock().len() == 3).await;
 }
 
 #[tokio::test]

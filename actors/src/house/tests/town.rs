@@ -31,7 +31,7 @@ use crate::{
     conversation::{Conversation, Input},
     handle::{Cursor, Watch},
     house::{House, Options},
-    outbox::{Outgoing, outbox},
+    outbox::{listener::Listener, outbox},
     road::{Later, Road, Whose},
     trial::{BANK, customer, expert},
 };
@@ -355,7 +355,7 @@ impl Road for Street {
 pub(super) struct Browser {
     pub(super) id: u64,
     pub(super) outbox: crate::outbox::Outbox,
-    frames: Outgoing,
+    frames: Listener,
 }
 
 impl Browser {
@@ -369,17 +369,12 @@ impl Browser {
         let id = house.watch_id();
         let watch = Watch { id, by, outbox: outbox.clone() };
         house.watch(key, watch, after).await.expect("may watch");
-        Self { id, outbox, frames }
+        Self { id, outbox, frames: Listener::new(frames) }
     }
 
     /// What it is told next.
     pub(super) async fn told(&mut self) -> ToBrowser {
-        let frame = tokio::time::timeout(Duration::from_secs(20), self.frames.next())
-            .await
-            .expect("is told within the test's patience")
-            .expect("the socket is open");
-        let text = std::str::from_utf8(&frame).expect("text");
-        codec::from_json::<ToBrowser, 2_000_000>(text).expect("a frame")
+        self.frames.told().await
     }
 
     /// The next view of a conversation, and of which generation it was said to be.
@@ -396,14 +391,7 @@ impl Browser {
 
     /// Reads to the end of its socket: why it ended.
     pub(super) async fn cut(&mut self) -> Cut {
-        let ended = async {
-            loop {
-                if let Err(why) = self.frames.next().await {
-                    return why;
-                }
-            }
-        };
-        let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.frames.cut()).await;
         ended.expect("the socket ends within the test's patience")
     }
 

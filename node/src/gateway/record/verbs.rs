@@ -4,7 +4,9 @@
 //! `None` is a decision too, and each stands beside its reason.
 
 use protocol::{
-    audit::{Thing, Verb},
+    accounts::AccountsCommand,
+    audit::{Change, Thing, Verb},
+    cluster::Setting,
     conversation::ConversationCommand,
     frame::Command,
     media::MediaCommand,
@@ -37,6 +39,7 @@ pub fn of(command: &Command) -> Option<(Verb, Vec<Thing>)> {
         }
         Command::Names { .. } => None, // recorded with the names that are given, before they are
         Command::Files { .. } => None, // what a conversation's own people see of it
+        Command::Accounts { command } => Some(of_accounts(command)),
         Command::Link { case, link } => {
             Some((Verb::LinkShown, vec![Thing::Case { case: *case }, Thing::Link { link: *link }]))
         }
@@ -49,6 +52,35 @@ fn of_tenant(command: &TenantCommand) -> (Verb, Vec<Thing>) {
         TenantCommand::Invite { case, .. } => (Verb::LinkMade, vec![Thing::Case { case: *case }]),
         TenantCommand::Revoke { link } => (Verb::LinkRevoked, vec![Thing::Link { link: *link }]),
         TenantCommand::Close { case } => (Verb::CaseClosed, vec![Thing::Case { case: *case }]),
+    }
+}
+
+fn of_accounts(command: &AccountsCommand) -> (Verb, Vec<Thing>) {
+    let person = |person: &_| vec![Thing::Person { person: *person }];
+    let grant = |grant: &_| vec![Thing::Grant { grant: *grant }];
+    match command {
+        AccountsCommand::Request { person: it, .. } => (Verb::RightAsked, person(it)),
+        AccountsCommand::Approve { grant: it } => (Verb::RightApproved, grant(it)),
+        AccountsCommand::Grant { grant: it } => (Verb::RightGranted, grant(it)),
+        AccountsCommand::Reject { grant: it } => (Verb::RightRejected, grant(it)),
+        AccountsCommand::Assign { person: it, .. } => (Verb::RightGranted, person(it)),
+        AccountsCommand::Withdraw { person: it, .. } => (Verb::RightWithdrawn, person(it)),
+    }
+}
+
+/// What a command makes of one right of a person (S157); of the others it makes nothing. Which right
+/// a grant is stands in the accounts' journal.
+pub fn change(command: &Command) -> Option<Change> {
+    let Command::Accounts { command } = command else { return None };
+    match command {
+        AccountsCommand::Assign { role, .. } => Some(Change { before: vec![], after: vec![*role] }),
+        AccountsCommand::Withdraw { role, .. } => {
+            Some(Change { before: vec![*role], after: vec![] })
+        }
+        AccountsCommand::Request { .. }
+        | AccountsCommand::Approve { .. }
+        | AccountsCommand::Grant { .. }
+        | AccountsCommand::Reject { .. } => None,
     }
 }
 
@@ -95,7 +127,12 @@ pub fn of_order(order: &Order) -> Option<(Verb, Vec<Thing>)> {
             let shard = Thing::Shard { shard: *shard };
             (Verb::ShardForced, [vec![shard], numbered(node)].concat())
         }
-        Order::Set { .. } => (Verb::SettingChosen, vec![]),
+        Order::Set { setting: Setting::Countries { .. }, .. } => (Verb::SettingChosen, vec![]),
+        Order::Set { setting: Setting::Tenant { tenant, .. }, .. } => {
+            (Verb::SettingChosen, vec![Thing::Tenant { tenant: *tenant }])
+        }
+        Order::Account { .. } => (Verb::AccountMade, vec![]),
+        Order::Roles { .. } | Order::Tenants {} => return None, // ids, and no name of a person
         Order::Page {} => (Verb::PageMade, vec![]),
         Order::Demo {} => (Verb::DemoMade, vec![]),
         // The first page of many: a backup begins.

@@ -18,5 +18,7 @@ export function topicKey(topic: Topic): string {
       return topic.room;
     case "conversation":
       return topic.conversation;
+    case "accounts":
+      return "accounts";
   }
 }

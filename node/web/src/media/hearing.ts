@@ -14,7 +14,8 @@ export class Hearing {
   readonly #tell: (quiet: number) => void;
   #count = -1;
   #last = Date.now();
-  #close = false;
+  /** Until then it is looked closely, whatever comes. */
+  #closeUntil = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
@@ -25,9 +26,9 @@ export class Hearing {
     this.#again(CLOSE_MS);
   }
 
-  /** Somebody has a reason to doubt. */
-  closely(): void {
-    this.#close = true;
+  /** Somebody has a reason to doubt, for so many milliseconds. */
+  closely(span: number): void {
+    this.#closeUntil = Date.now() + span;
     this.#again(0);
   }
 
@@ -45,14 +46,11 @@ export class Hearing {
     const count = await this.#packets().catch(() => this.#count);
     if (this.#stopped) return;
     const now = Date.now();
-    const came = count !== this.#count;
-    if (came) {
-      this.#last = now;
-      this.#close = false;
-    }
+    if (count !== this.#count) this.#last = now;
     this.#count = count;
     const quiet = now - this.#last;
-    this.#again((this.#close || quiet > 0) && quiet < ATTENTION_MS ? CLOSE_MS : CALM_MS);
+    const closely = now < this.#closeUntil || (quiet > 0 && quiet < ATTENTION_MS);
+    this.#again(closely ? CLOSE_MS : CALM_MS);
     this.#tell(quiet);
   }
 }

@@ -19,6 +19,8 @@ interface Wish {
 
 /** Without a packet for so long after a move, nobody is at the other end; ICE needs ten times it. */
 const SILENCE_MS = 600;
+/** What arrives within this time of a move may have been on its way before: it clears no suspicion. */
+const LATE_MS = 1000;
 /** Without a move it is somebody else's line that failed, more likely; tried all the same. */
 const LONG_SILENCE_MS = 4000;
 /** What was shown last stays on the screen for so long while a new connection is made. */
@@ -52,8 +54,8 @@ class LastingCall implements Call {
   };
   #peer: Peer | null = null;
   #hearing: Hearing | null = null;
-  /** A line was welcome or the room is another one, and nothing was heard since: silence counts. */
-  #suspicions = 0;
+  /** Since when silence counts: a line was welcome, or the room is another one. */
+  #suspected: number | null = null;
   #silences = 0;
   #doubted = 0;
   /** What the connection before showed, and the new one does not yet. */
@@ -127,7 +129,7 @@ class LastingCall implements Call {
     if (this.#closed) return;
     clearTimeout(this.#timer);
     this.#drop();
-    this.#suspicions = 0;
+    this.#suspected = null;
     this.#world.state("connecting");
     const peer = this.#make({
       signalling: this.#signalling,
@@ -221,21 +223,21 @@ class LastingCall implements Call {
 
   /** Listens closely: whether anybody is still at the other end. */
   #suspect(): void {
-    this.#suspicions = 2; // the next look counts what came before, too
-    this.#hearing?.closely();
+    this.#suspected = Date.now();
+    this.#hearing?.closely(LATE_MS);
   }
 
   /** Nothing came for so long; 0 when something did. */
   #heard(peer: Peer, quiet: number): void {
     if (this.#peer !== peer || this.#closed) return;
     if (quiet === 0) {
-      this.#suspicions = Math.max(0, this.#suspicions - 1);
+      if (this.#suspected !== null && Date.now() - this.#suspected > LATE_MS) this.#suspected = null;
       this.#silences = 0;
       this.#doubted = 0;
       return;
     }
     if (quiet < SILENCE_MS || (this.#shown.size === 0 && this.#wishes.size === 0)) return;
-    if (this.#suspicions > 0) return this.#begin();
+    if (this.#suspected !== null) return this.#begin();
     if (this.#shown.size === 0) return;
     if (quiet >= 2 * this.#doubted) {
       this.#doubted = quiet;

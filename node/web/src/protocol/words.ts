@@ -22,6 +22,68 @@ export const TITLE_CHARS = 200;
 export const HOLD_CHARS = 500;
 
 /**
+ * An account.
+ */
+export type AccountView = { 
+/**
+ * Whose.
+ */
+person: PersonId, 
+/**
+ * The roles it holds now; those that ended are in the history.
+ */
+roles: Array<Held>, };
+
+/**
+ * Something that happened.
+ */
+export type AccountsChange = { 
+/**
+ * Its position in the journal.
+ */
+seq: Seq, 
+/**
+ * When.
+ */
+at: Time, 
+/**
+ * What.
+ */
+event: AccountsEvent, };
+
+/**
+ * What an administrator may ask of the accounts.
+ */
+export type AccountsCommand = { "kind": "request", person: PersonId, role: Role, life: Span | null, } | { "kind": "approve", grant: GrantId, } | { "kind": "grant", grant: GrantId, } | { "kind": "reject", grant: GrantId, } | { "kind": "assign", person: PersonId, role: Role, } | { "kind": "withdraw", person: PersonId, role: Role, };
+
+/**
+ * What happened to accounts, kept.
+ */
+export type AccountsEvent = { "kind": "adopted", person: PersonId, role: Role, } | { "kind": "admitted", person: PersonId, role: Role, } | { "kind": "requested", grant: GrantId, person: PersonId, role: Role, life: Span | null, by: PersonId, } | { "kind": "approved", grant: GrantId, by: PersonId, } | { "kind": "granted", grant: GrantId, by: PersonId, until: Time | null, } | { "kind": "rejected", grant: GrantId, by: PersonId, } | { "kind": "assigned", person: PersonId, role: Role, by: PersonId, } | { "kind": "withdrawn", person: PersonId, role: Role, by: PersonId, };
+
+/**
+ * Why the accounts say no.
+ */
+export type AccountsRefusal = "notAllowed" | "notFound" | "critical" | "notCritical" | "own" | "samePerson" | "notApproved" | "approved" | "lapsed" | "badLife" | "already" | "notHeld" | "lastAdministrator" | "tooMany" | "noSuchRole" | "founded";
+
+/**
+ * The accounts of a tenant.
+ */
+export type AccountsView = { 
+/**
+ * All of them, by id.
+ */
+accounts: Array<AccountView>, 
+/**
+ * What waits for a second or a third person.
+ */
+open: Array<GrantView>, 
+/**
+ * The latest changes, oldest first; the journal has all.
+ */
+history: Array<AccountsChange>, };
+
+/**
  * Everything between one customer and the tenant about one matter.
  */
 export type CaseId = string;
@@ -58,7 +120,7 @@ links: Array<LinkView>, };
 /**
  * Something asked of somebody.
  */
-export type Command = { "kind": "session", command: SessionCommand, } | { "kind": "tenant", command: TenantCommand, } | { "kind": "room", room: RoomId, command: RoomCommand, } | { "kind": "conversation", conversation: ConversationId, command: ConversationCommand, } | { "kind": "media", room: RoomId, command: MediaCommand, } | { "kind": "names", topic: Topic, people: Array<PersonId>, } | { "kind": "files", conversation: ConversationId, files: Array<FileId>, } | { "kind": "link", case: CaseId, link: LinkId, };
+export type Command = { "kind": "session", command: SessionCommand, } | { "kind": "tenant", command: TenantCommand, } | { "kind": "room", room: RoomId, command: RoomCommand, } | { "kind": "conversation", conversation: ConversationId, command: ConversationCommand, } | { "kind": "media", room: RoomId, command: MediaCommand, } | { "kind": "names", topic: Topic, people: Array<PersonId>, } | { "kind": "files", conversation: ConversationId, files: Array<FileId>, } | { "kind": "link", case: CaseId, link: LinkId, } | { "kind": "accounts", command: AccountsCommand, };
 
 /**
  * What a person may ask of a conversation.
@@ -123,7 +185,7 @@ export type Cut = "version" | "malformed" | "slow" | "flood" | "sessionOver" | "
 /**
  * What happened, kept.
  */
-export type Event = { "kind": "tenant", event: TenantEvent, } | { "kind": "room", event: RoomEvent, } | { "kind": "conversation", event: ConversationEvent, };
+export type Event = { "kind": "tenant", event: TenantEvent, } | { "kind": "room", event: RoomEvent, } | { "kind": "conversation", event: ConversationEvent, } | { "kind": "accounts", event: AccountsEvent, };
 
 /**
  * The world failed: the browser retries, or shows it.
@@ -168,6 +230,61 @@ by: PersonId,
  * When it was kept.
  */
 at: Time, };
+
+/**
+ * A critical right that was asked for.
+ */
+export type GrantId = string;
+
+/**
+ * A critical right that was requested and not yet granted.
+ */
+export type GrantView = { 
+/**
+ * Which.
+ */
+grant: GrantId, 
+/**
+ * For whom.
+ */
+person: PersonId, 
+/**
+ * The right.
+ */
+role: Role, 
+/**
+ * For how long it would be.
+ */
+life: Span | null, 
+/**
+ * Who requested it.
+ */
+by: PersonId, 
+/**
+ * When.
+ */
+at: Time, 
+/**
+ * Who approved it.
+ */
+approved: PersonId | null, };
+
+/**
+ * A role somebody holds.
+ */
+export type Held = { 
+/**
+ * Which.
+ */
+role: Role, 
+/**
+ * Since when.
+ */
+since: Time, 
+/**
+ * Until when; for ever unless it is said.
+ */
+until: Time | null, };
 
 /**
  * A guest link: the right to knock at one case.
@@ -296,17 +413,22 @@ upto: Seq, };
 /**
  * The domain's no: shown to the person, each with a sentence.
  */
-export type Refusal = { "kind": "session", why: SessionRefusal, } | { "kind": "tenant", why: TenantRefusal, } | { "kind": "vault", why: VaultRefusal, } | { "kind": "room", why: RoomRefusal, } | { "kind": "conversation", why: ConversationRefusal, } | { "kind": "file", why: FileRefusal, } | { "kind": "media", why: MediaRefusal, };
+export type Refusal = { "kind": "session", why: SessionRefusal, } | { "kind": "tenant", why: TenantRefusal, } | { "kind": "vault", why: VaultRefusal, } | { "kind": "room", why: RoomRefusal, } | { "kind": "conversation", why: ConversationRefusal, } | { "kind": "file", why: FileRefusal, } | { "kind": "media", why: MediaRefusal, } | { "kind": "rights", why: RightsRefusal, } | { "kind": "accounts", why: AccountsRefusal, };
 
 /**
  * The answer to one ask.
  */
-export type Reply = { "kind": "done", seq: Seq, } | { "kind": "case", case: CaseId, } | { "kind": "names", names: Array<Named>, } | { "kind": "files", files: Array<FileView>, } | { "kind": "earlier", messages: Array<Message>, earlier: boolean, } | { "kind": "link", path: string, } | { "kind": "answer", sdp: string, } | { "kind": "refused", refusal: Refusal, } | { "kind": "faulted", fault: Fault, };
+export type Reply = { "kind": "done", seq: Seq, } | { "kind": "case", case: CaseId, } | { "kind": "names", names: Array<Named>, } | { "kind": "files", files: Array<FileView>, } | { "kind": "earlier", messages: Array<Message>, earlier: boolean, } | { "kind": "link", path: string, } | { "kind": "answer", sdp: string, } | { "kind": "refused", refusal: Refusal, } | { "kind": "faulted", fault: Fault, } | { "kind": "requested", grant: GrantId, };
+
+/**
+ * The domain's no of the table itself.
+ */
+export type RightsRefusal = "notAllowed";
 
 /**
  * The roles of requirements S235-S238, and the node itself.
  */
-export type Role = "administrator" | "expert" | "customer" | "node";
+export type Role = "administrator" | "expert" | "customer" | "node" | "operator" | "auditor" | "protectionOfficer" | "support";
 
 /**
  * What a person may ask of a room. Steering is the lead's alone (S236).
@@ -464,7 +586,7 @@ export type TenantId = string;
 /**
  * Why a tenant says no.
  */
-export type TenantRefusal = "notFound" | "notAnExpert" | "badText" | "badLife" | "tooManyCases" | "tooManyLinks" | "caseClosed" | "linkExpired" | "linkRevoked";
+export type TenantRefusal = "notFound" | "notAnExpert" | "badText" | "badLife" | "tooManyCases" | "tooManyLinks" | "caseClosed" | "linkExpired" | "linkRevoked" | "tenantClosed";
 
 /**
  * What an expert sees: the own cases, newest first.
@@ -493,7 +615,7 @@ export type ToNode = { "kind": "hello", version: number, } | { "kind": "watch", 
 /**
  * Something that can be watched.
  */
-export type Topic = { "kind": "tenant", } | { "kind": "room", room: RoomId, } | { "kind": "conversation", conversation: ConversationId, };
+export type Topic = { "kind": "tenant", } | { "kind": "room", room: RoomId, } | { "kind": "conversation", conversation: ConversationId, } | { "kind": "accounts", };
 
 /**
  * One published track.
@@ -520,7 +642,7 @@ export type VaultRefusal = "notFound" | "badName" | "loginTaken" | "notAllowed";
 /**
  * What a topic shows.
  */
-export type View = { "kind": "tenant", view: TenantView, } | { "kind": "room", view: RoomView, } | { "kind": "conversation", view: ConversationView, };
+export type View = { "kind": "tenant", view: TenantView, } | { "kind": "room", view: RoomView, } | { "kind": "conversation", view: ConversationView, } | { "kind": "accounts", view: AccountsView, };
 
 /**
  * A device at the door.

@@ -42,7 +42,10 @@ export function farewell(visit: Visit): Farewell | null {
   const over = place.welcome?.role === "customer" ? PAGES.guestSession : PAGES.session;
   if (place.linkState === "over") return place.why === "version" ? PAGES.version : over;
   if (place.refusal?.kind === "session") return over;
-  if (place.refusal?.why === "notForAdministrators") return PAGES.administrator;
+  const why = place.refusal?.why;
+  // The table of rights says so before the room is asked.
+  const apart = place.refusal?.kind === "rights" || why === "notForAdministrators";
+  if (apart) return PAGES.administrator;
   if (place.refusal) return PAGES.unknown;
   if (place.room?.ended) return place.welcome?.role === "expert" ? PAGES.endedLead : PAGES.ended;
   const fate = place.room?.fate;

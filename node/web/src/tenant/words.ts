@@ -11,4 +11,5 @@ export const TENANT_REFUSALS: Record<TenantRefusal, string> = {
   caseClosed: "tenant-refused-case-closed",
   linkExpired: "tenant-refused-link-expired",
   linkRevoked: "tenant-refused-link-revoked",
+  tenantClosed: "tenant-refused-tenant-closed",
 };

@@ -6,7 +6,7 @@ import { FAULTS } from "../link/words";
 import { MEDIA_REFUSALS } from "../media/words";
 import type { Refusal } from "../protocol/words";
 import { ROOM_REFUSALS } from "../room/words";
-import { SESSION_REFUSALS, VAULT_REFUSALS } from "../session/words";
+import { ACCOUNTS_REFUSALS, RIGHTS_REFUSALS, SESSION_REFUSALS, VAULT_REFUSALS } from "../session/words";
 import { TENANT_REFUSALS } from "../tenant/words";
 
 /** The sentence of a refusal. */
@@ -26,6 +26,10 @@ export function refusalKey(refusal: Refusal): string {
       return FILE_REFUSALS[refusal.why];
     case "media":
       return MEDIA_REFUSALS[refusal.why];
+    case "rights":
+      return RIGHTS_REFUSALS[refusal.why];
+    case "accounts":
+      return ACCOUNTS_REFUSALS[refusal.why];
   }
 }
 

@@ -77,9 +77,10 @@ fn run() -> Result<()> {
             theirs.push(trial);
         }
     }
-    let led: Vec<Trial> = own.iter().filter(|trial| trial.led).copied().collect();
+    let (led, not): (Vec<Trial>, Vec<Trial>) = own.iter().partition(|trial| trial.led);
     println!("\n{}", report::table_head());
     println!("{}", report::table_row("konsil, all trials", &own));
+    println!("{}", report::table_row("konsil, the node did not lead the control plane", &not));
     println!("{}", report::table_row("konsil, the node led the control plane, too", &led));
     let peer = nats.map(|nats| format!("{}, 3 copies", nats.name()));
     if let Some(peer) = &peer {

@@ -26,8 +26,12 @@ pub(crate) fn part(
     own: &[Trial],
     peer: Option<(&str, &Vec<Trial>)>,
 ) -> Part {
-    let led: Vec<Trial> = own.iter().filter(|trial| trial.led).copied().collect();
-    let all = [("konsil", own, true), ("konsil, the node led the control plane, too", &led, true)];
+    let (led, not): (Vec<Trial>, Vec<Trial>) = own.iter().partition(|trial| trial.led);
+    let all = [
+        ("konsil", own, true),
+        ("konsil, the node did not lead the control plane", &not, true),
+        ("konsil, the node led the control plane, too", &led, true),
+    ];
     let peer = peer.map(|(name, trials)| (name, trials.as_slice(), false));
     let figure = |what: &str, unit, goals, value: fn(&[Trial]) -> Option<f64>| {
         let mut figure = Figure::new(what, unit, goals);
@@ -70,7 +74,7 @@ pub(crate) fn line(who: &str, number: u32, trial: &Trial) -> String {
 
 /// The head of the table.
 pub(crate) fn table_head() -> String {
-    format!("{:<46} {:>6} {:>7} {:>7} {:>7} {:>6}", "", "trials", "p50", "p99", "most", "lost")
+    format!("{:<48} {:>6} {:>7} {:>7} {:>7} {:>6}", "", "trials", "p50", "p99", "most", "lost")
 }
 
 /// One row of it, in milliseconds.

@@ -47,6 +47,7 @@ fn lv1_lv2_what_two_others_hold_is_dropped_and_fetched_again_when_it_is_wanted()
     for number in [1, 3] {
         assert_eq!(cluster.at(number).drop_shard(shard), Ok(false), "LV1: it holds it");
     }
+    cluster.at(2).settle().expect("the engine takes it");
     assert!(traces(&worlds[1], &journal) > 60);
     assert!(cluster.at(2).leftovers().expect("looked").contains(&shard));
     dropped(&cluster, 2, shard);
