@@ -371,12 +371,12 @@ impl Map {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = codec::encode(self);
         // Nothing is chosen below that level, but what was must never be forgotten.
-        let tenanted = self.level >= TENANTED || !self.tenants.is_empty();
-        if tenanted || self.level >= TAILED || self.settings != Settings::default() {
+        if self.level >= TAILED || self.settings != Settings::default() {
             let settings = self.settings.clone();
             bytes.extend(codec::encode(&Tail { level: self.level, settings }));
         }
-        if tenanted {
+        // None are made below that level, and it never falls.
+        if self.level >= TENANTED {
             bytes.extend(codec::encode(&self.tenants));
         }
         bytes
@@ -393,10 +393,12 @@ impl Map {
             map.level = map.least();
         } else {
             let (known, rest) = codec::decode_front::<Tail, MAX>(tail)?;
-            Tail { level: map.level, settings: map.settings } = known;
-            if !rest.is_empty() {
+            if known.level >= TENANTED {
                 map.tenants = codec::decode::<BTreeMap<_, _>, MAX>(rest)?;
+            } else {
+                codec::decode::<Tail, MAX>(tail)?; // nothing follows it
             }
+            Tail { level: map.level, settings: map.settings } = known;
         }
         Ok(map)
     }

@@ -239,6 +239,19 @@ fn a_map_is_read_with_and_without_what_came_later() {
     assert_eq!(read(&second), Ok(world.0.clone()));
     assert!(read(&[second, vec![0]].concat()).is_err(), "nothing follows the tail");
     assert_eq!(read(&Map::default().to_bytes()), Ok(Map::default()));
+    // From level 3 on there are tenants behind it, none or some.
+    for storage in [1, 2, 3, 4] {
+        let node = world.key(storage);
+        world.make(runs(node, 3)).expect("upgraded");
+    }
+    let third = world.0.to_bytes();
+    assert_eq!(read(&third), Ok(world.0.clone()));
+    assert!(read(&[third, vec![0]].concat()).is_err(), "nothing follows the tenants");
+    let (tenant, by) = (protocol::id::TenantId::from_u128(9), "an operator".into());
+    let info = protocol::cluster::TenantInfo { name: "Bank".into(), ..Default::default() };
+    let setting = Setting::Tenant { tenant, info };
+    world.make(Change::Set { setting, by, now: Time::from_ms(8) }).expect("chosen");
+    assert_eq!(read(&world.0.to_bytes()), Ok(world.0.clone()));
 }
 
 /// What a member says when it starts with another release.

@@ -95,7 +95,7 @@ async fn ri1_every_cell_of_every_role_holds_over_a_socket() {
         assert_eq!(socket.bye().await, Some(Cut::SessionOver));
         assert_eq!(browser.get("/ws").await.status, 401, "over");
     }
-    assert!(cells > 300, "{cells} cells were tried");
+    assert!(cells > 280, "{cells} cells were tried");
 }
 
 #[tokio::test(flavor = "multi_thread")]
