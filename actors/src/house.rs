@@ -42,6 +42,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::{
     accounts::Accounts,
+    audit::Audit,
     calls::Calls,
     cast::Cast,
     conversation::{self, Conversation},
@@ -60,6 +61,7 @@ use crate::{
 mod call;
 mod errands;
 mod guests;
+mod history;
 mod interests;
 mod kind;
 mod messenger;
@@ -117,6 +119,8 @@ pub struct House {
     pub files: Arc<Cast<File>>,
     /// Who has which right.
     pub accounts: Arc<Cast<Accounts>>,
+    /// What was done.
+    pub audits: Arc<Cast<Audit>>,
     /// The journals, for health and figures.
     pub ledger: Ledger,
     roof: Arc<Roof>,
@@ -146,7 +150,8 @@ impl House {
             rooms: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
             conversations: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
             files: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
-            accounts: Cast::new(ledger.clone(), world, awake_max).await?,
+            accounts: Cast::new(ledger.clone(), world.clone(), awake_max).await?,
+            audits: Cast::new(ledger.clone(), world, awake_max).await?,
             ledger,
             roof,
             interests: Mutex::default(),
@@ -370,6 +375,7 @@ impl House {
         self.conversations.sweep();
         self.files.sweep();
         self.accounts.sweep();
+        self.audits.sweep();
     }
 
     /// Ends every actor.
@@ -384,6 +390,7 @@ impl House {
         self.conversations.stop();
         self.files.stop();
         self.accounts.stop();
+        self.audits.stop();
     }
 }
 

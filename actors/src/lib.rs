@@ -9,6 +9,7 @@
 //! | [`conversation`] | messages in one order | its people, the room |
 //! | [`file`](mod@file) | what an upload is and where it lies | the gateway |
 //! | [`accounts`] | who has an account, and which roles | administrators, the gateway |
+//! | [`audit`] | what was done | the node only |
 //!
 //! A machine decides and folds ([`protocol::machine`]); [`shell`] keeps and then tells; a
 //! [`cast`] wakes and puts to sleep; the [`house`] holds all casts, carries what one actor asks of
@@ -17,6 +18,7 @@
 
 pub mod accounts;
 mod answered;
+pub mod audit;
 pub mod calls;
 pub mod cast;
 pub mod conversation;

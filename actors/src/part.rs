@@ -13,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     accounts::{self, Accounts},
+    audit::{self, Audit},
     conversation::{self, Conversation},
     effect::Effect,
     file::{self, File},
@@ -275,5 +276,21 @@ impl Part for Accounts {
 
     fn no(why: Self::Refusal) -> Refusal {
         Refusal::Accounts { why }
+    }
+}
+
+impl Part for Audit {
+    const NAME: &'static str = "audit";
+
+    type Query = audit::Query;
+    type Answer = audit::Answer;
+
+    fn answer(&self, query: audit::Query) -> audit::Answer {
+        self.answer(&query)
+    }
+
+    /// A browser never asks a log; who is refused is the node itself, by a mistake of its own.
+    fn no(_why: Self::Refusal) -> Refusal {
+        Refusal::Vault { why: protocol::vault::VaultRefusal::NotAllowed }
     }
 }

@@ -5,7 +5,7 @@
 //! fails; `KONSIL_WRITE_VECTORS=1 cargo test -p actors --test words` adds it, and its diff is to be
 //! read: an old line that changes is an ask that the release before no longer understands.
 
-use actors::{accounts, conversation, file, room, session, tenant, vault};
+use actors::{accounts, audit, conversation, file, room, session, tenant, vault};
 use protocol::{
     accounts::{AccountsCommand, AccountsRefusal, Held},
     caller::{Caller, Role},
@@ -86,6 +86,28 @@ fn message() -> Message {
         edited: true,
         erased: false,
     }
+}
+
+fn audits(to: &mut Lines) {
+    use protocol::audit::{By, Draft, Outcome, Purpose, Thing, Verb};
+    let draft = Draft {
+        verb: Verb::NamesRead,
+        by: By::Person { person: person(), session: SessionId::from_u128(3), role: Role::Expert },
+        what: vec![Thing::Person { person: person() }],
+        purpose: Some(Purpose::Consultation),
+        result: Outcome::Done,
+        change: None,
+        from: Some([7; 32]),
+    };
+    words!(to, audit, Input {
+        Record => Input::Record(draft);
+    });
+    words!(to, audit, Query {
+        Head => Query::Head;
+    });
+    words!(to, audit, Answer {
+        Head => Answer::Head(audit::Head { size: 3, root: [5; 32] });
+    });
 }
 
 fn rooms(to: &mut Lines) {
@@ -209,7 +231,9 @@ fn sessions_and_files(to: &mut Lines) {
 #[test]
 fn vr2_what_is_asked_of_actors_elsewhere_is_asked_in_the_bytes_of_version_1() {
     let mut made = Lines::default();
-    for add in [rooms, conversations, tenants, vaults, accounts_of_a_tenant, sessions_and_files] {
+    for add in
+        [rooms, conversations, tenants, vaults, accounts_of_a_tenant, sessions_and_files, audits]
+    {
         add(&mut made);
     }
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors/v1.txt");

@@ -28,11 +28,13 @@ use crate::{
 };
 
 mod archive;
+mod audit;
 mod people;
 mod print;
 mod tenants;
 
 pub use self::archive::{ArchiveCommand, archive};
+pub use self::audit::{AuditCommand, audit};
 pub use self::people::{AccountCommand, account, rights};
 pub use self::tenants::{TenantCommand, tenant};
 

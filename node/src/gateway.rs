@@ -5,6 +5,7 @@
 
 pub mod arrive;
 pub mod ask;
+pub mod audit;
 pub mod auth;
 pub mod bodies;
 pub mod guard;
@@ -15,6 +16,7 @@ pub mod operator;
 pub mod page;
 mod pipe;
 pub mod reach;
+pub mod record;
 pub mod rights;
 pub mod roles;
 pub mod rounds;
@@ -101,6 +103,8 @@ pub struct Gate {
     pub seen: metrics::cluster::Seen,
     /// Whether this node reaches anybody.
     pub contact: health::Contact,
+    /// What this node has of the audit logs beside their records.
+    pub audit: crate::audit::Desk,
 }
 
 impl Gate {
@@ -156,6 +160,8 @@ fn handler(route: Route) -> MethodRouter<Shared> {
         Route::OperatorLive => get(operator::live),
         Route::OperatorDrain => post(operator::drain),
         Route::Rights => get(rights::table),
+        Route::Audit => get(audit::application),
+        Route::OperatorAudit => get(audit::system),
         Route::StoreFile => post(upload::store),
         Route::FetchFile => get(upload::fetch),
         Route::Socket => get(socket::upgrade),

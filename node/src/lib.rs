@@ -3,6 +3,7 @@
 //! [`node`] is the composition root and reads like the picture in ARCHITECTURE.md; `gateway`,
 //! `calls` and `media` are siblings that only it (and the gateway's state) brings together.
 
+pub mod audit;
 pub mod backup;
 pub mod calls;
 pub mod clock;

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use node::{
-    commands::{self, AccountCommand, ArchiveCommand, ClusterCommand, TenantCommand, Where},
+    commands::{
+        self, AccountCommand, ArchiveCommand, AuditCommand, ClusterCommand, TenantCommand, Where,
+    },
     config::Config,
     dev, doctor,
     node::Node,
@@ -94,6 +96,11 @@ enum Command {
     },
     #[command(flatten)]
     Archive(ArchiveCommand),
+    /// Takes the audit logs out, and checks what was taken out.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Starts nodes on this machine with a demo tenant, and says how to get in.
     Dev {
         /// Where their data lies.
@@ -172,6 +179,7 @@ async fn run() -> Result<()> {
             Ok(())
         }
         Command::Archive(command) => Ok(commands::archive(command).await?),
+        Command::Audit { command } => Ok(commands::audit(command).await?),
         Command::Dev { data, port, nodes, config: None } if nodes > 1 => {
             dev::nodes::run(&data, port, nodes, stop_asked()).await
         }

@@ -117,6 +117,7 @@ impl Metrics {
         cast!("conversation", conversations);
         cast!("file", files);
         cast!("accounts", accounts);
+        cast!("audit", audits);
         self.rooms.set(house.rooms.awake() as i64);
         self.sockets.set(from.sockets as i64);
         self.calls.set(from.calls.len() as i64);

@@ -37,6 +37,7 @@ use tokio::{
 };
 
 use crate::{
+    audit::{self, addresses::Addresses},
     calls::Calls,
     clock::now,
     cluster::{
@@ -151,6 +152,7 @@ impl Node {
             tokio::spawn(serve::run(listener, stopping.clone())),
             tokio::spawn(sweep(gate.clone(), stopping.clone())),
             tokio::spawn(rounds::run(gate.clone(), stopping.clone())),
+            tokio::spawn(audit::forget(gate.audit.addresses(), stopping.clone())),
             tokio::spawn(look_out(gate.clone(), stopping.clone())),
             admin::open(&data, orders, stopping.clone())
                 .map_err(|it| disk(&admin::path(&data), it))?,
@@ -215,6 +217,7 @@ async fn give_way(ledger: &Ledger) {
 struct Ground {
     data: PathBuf,
     files: Files,
+    addresses: Arc<Addresses>,
     secrets: Secrets,
     tenant: TenantId,
     node: NodeId,
@@ -232,6 +235,7 @@ impl Ground {
         fs::create_dir_all(&data).map_err(|it| disk(&data, it))?;
         identity::whole(&data).map_err(|it| disk(&data, it))?;
         let files = Files::open(&data.join("files"))?;
+        let addresses = audit::addresses(&data).map_err(|it| disk(&data.join("addresses"), it))?;
         let secrets = Secrets::open(&data).map_err(|it| disk(&data.join("signing.key"), it))?;
         let tenant = remembered(&data, "tenant", TenantId::new)?;
         let node = remembered(&data, "node", NodeId::new)?;
@@ -246,7 +250,19 @@ impl Ground {
         let holder = Holder::open(options, config, &member, files.clone()).await?;
         let tcp = Mutex::new(Some(tcp));
         let holder = Arc::new(holder);
-        Ok(Self { data, files, secrets, tenant, node, tls, tcp, address, member, holder })
+        Ok(Self {
+            data,
+            files,
+            addresses,
+            secrets,
+            tenant,
+            node,
+            tls,
+            tcp,
+            address,
+            member,
+            holder,
+        })
     }
 
     /// The actors, over the journals and the way to other nodes.
@@ -316,7 +332,7 @@ fn open_gate(
     stopping: &watch::Receiver<bool>,
 ) -> Result<Arc<Gate>, StartFault> {
     let wiring::Told { nodes, pages, moving, tenants } = wiring::watch_map(&ground.member);
-    let Ground { files, secrets, tenant, node, holder, member, .. } = ground;
+    let Ground { files, secrets, tenant, node, holder, member, addresses, .. } = ground;
     Ok(Arc::new(Gate {
         house,
         files,
@@ -329,6 +345,7 @@ fn open_gate(
         desk: Desk::new(now()),
         seen: wiring::seen(&member, &holder),
         contact: Contact::default(),
+        audit: audit::Desk::new(addresses),
         secrets,
         tenant,
         tenancy: Tenancy::new(tenant, tenants),

@@ -7,6 +7,7 @@
 use aws_lc_rs::{hmac, rand::SecureRandom, rand::SystemRandom};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use protocol::{
+    audit::AuditLog,
     id::{LinkId, NodeId, SessionId, TenantId},
     time::Time,
 };
@@ -151,6 +152,15 @@ impl Secrets {
         }
         let tag = context.sign();
         number(&tag.as_ref()[..16]).unwrap_or_default()
+    }
+
+    /// 32 secret bytes for the key that signs one audit log: the same on every node that shares the
+    /// key.
+    pub fn audit_seed(&self, log: AuditLog) -> [u8; TAG] {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(b"audit log signing key 1");
+        context.update(log.to_string().as_bytes());
+        context.sign().as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
     fn seal(&self, purpose: Purpose, mut body: Vec<u8>) -> String {

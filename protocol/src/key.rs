@@ -1,5 +1,6 @@
 //! Which actor is meant: the address that outlives machines.
 
+use crate::audit::AuditLog;
 use crate::id::{ConversationId, FileId, NotAnId, RoomId, SessionId, TenantId};
 use std::fmt;
 
@@ -22,6 +23,8 @@ pub enum Key {
     File(FileId),
     /// Who has an account with a tenant, and which roles. Since version 3.
     Accounts(TenantId),
+    /// An audit log. Since version 3 of the words between nodes.
+    Audit(AuditLog),
 }
 
 /// Shards of a cluster unless it was created with another number (design 5).
@@ -43,6 +46,7 @@ impl Key {
             Self::Room(id) => id.as_u128(),
             Self::Conversation(id) => id.as_u128(),
             Self::File(id) => id.as_u128(),
+            Self::Audit(log) => log.tenant.as_u128(),
         }
     }
 }
@@ -62,6 +66,11 @@ impl std::str::FromStr for Key {
             "conversation" => id.parse().map(Self::Conversation),
             "file" => id.parse().map(Self::File),
             "accounts" => id.parse().map(Self::Accounts),
+            "audit" => {
+                let (tenant, log) = id.split_once('/').ok_or(no.clone())?;
+                let log = log.parse().map_err(|_| no)?;
+                Ok(Self::Audit(AuditLog { tenant: tenant.parse()?, log }))
+            }
             _ => Err(no),
         }
     }
@@ -77,6 +86,7 @@ impl fmt::Display for Key {
             Self::Conversation(id) => write!(to, "conversation/{id}"),
             Self::File(id) => write!(to, "file/{id}"),
             Self::Accounts(id) => write!(to, "accounts/{id}"),
+            Self::Audit(log) => write!(to, "audit/{log}"),
         }
     }
 }
@@ -84,6 +94,7 @@ impl fmt::Display for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Log;
 
     #[test]
     fn a_key_is_found_again_in_the_name_of_its_journal() {
@@ -95,11 +106,15 @@ mod tests {
             Key::Conversation(ConversationId::from_u128(5)),
             Key::File(FileId::from_u128(u128::MAX)),
             Key::Accounts(TenantId::from_u128(6)),
+            Key::Audit(AuditLog { tenant: TenantId::from_u128(6), log: Log::Application }),
+            Key::Audit(AuditLog { tenant: TenantId::from_u128(6), log: Log::System }),
         ];
         for key in keys {
             assert_eq!(key.to_string().parse(), Ok(key));
         }
-        for bad in ["", "room", "room/", "room/session_00000000000000000000000001", "cat/1"] {
+        for bad in
+            ["", "room", "room/", "room/session_00000000000000000000000001", "cat/1", "audit/x"]
+        {
             assert!(bad.parse::<Key>().is_err(), "{bad}");
         }
     }

@@ -15,6 +15,7 @@
 mod word;
 
 pub mod accounts;
+pub mod audit;
 pub mod caller;
 pub mod cluster;
 pub mod codec;

@@ -102,6 +102,10 @@ pub const SUPPORT_LIFE: Span = Span::from_secs(3 * 24 * 3600);
 pub const AUDITOR_LIFE: Span = Span::from_secs(90 * 24 * 3600);
 /// The shortest that anybody is let in.
 pub const GRANT_LIFE_LEAST: Span = Span::from_secs(60);
+/// Things one audit record may name: the people whose names were asked for, and where.
+pub const AUDIT_THINGS: usize = NAMES_PER_ASK + 2;
+/// Records of an audit log shown or exported at a time.
+pub const AUDIT_PAGE: usize = 256;
 
 const _: () = {
     // Accounts, open requests and history, as JSON, fit one view.
@@ -124,6 +128,8 @@ const _: () = {
     assert!(VIEW_MESSAGES * 4096 <= FRAME_DOWN_BYTES);
     // What waits in a mailbox is remembered once it is done, and no device drives out all others.
     assert!(MAILBOX <= REQUESTS && REQUESTS_PER_SESSION * 16 <= REQUESTS);
+    // A record of as many things as there may be fits an event: an id is at most 41 letters.
+    assert!(AUDIT_THINGS * 48 + 4096 <= EVENT_BYTES);
     // A conversation can take in everybody a room seats.
     assert!(ROOM_SEATS <= CONVERSATION_PEOPLE);
 };

@@ -69,6 +69,8 @@ names! {
         Rights,
         /// The cluster and its nodes.
         Cluster,
+        /// What was done, and by whom (S152, S153).
+        Audit,
     }
 }
 
@@ -297,6 +299,11 @@ acts! {
         ExportContent "machine.content" "M";
         TenantList "machine.tenants" "M";
         TenantSet "machine.tenant" "M";
+    }
+    Audit {
+        AuditRead "audit.read" "AUP";
+        AuditSystem "desk.audit" "D";
+        AuditExport "machine.audit" "M";
     }
 }
 

@@ -47,7 +47,7 @@ pub const STORED: u16 = 2;
 ///   and a member that is behind it is refused as too old. An input says which request it is, and is
 ///   done once however often it comes. What must not stand on one disk is refused with a fault of
 ///   its own. A watch may name its generation. A node says which contents of files it misses.
-/// - 3: accounts hold who has which role, and the map holds the tenants.
+/// - 3: accounts hold who has which role, and the map holds the tenants. There are audit logs.
 pub const PEER_WIRE: u16 = 3;
 
 /// The level from which on actors remember requests.
@@ -64,6 +64,9 @@ pub const ACCOUNTS: u16 = 3;
 
 /// The level from which on there are tenants beside the first.
 pub const TENANTS: u16 = 3;
+/// The level from which on there are audit logs: who does not know their name would look for them
+/// in another shard.
+pub const AUDIT: u16 = 3;
 
 /// The oldest version that this release still speaks, and the lowest level whose folders it opens:
 /// that of the release before.

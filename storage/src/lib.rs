@@ -28,6 +28,7 @@ pub mod history;
 pub mod journal;
 pub mod ledger;
 pub mod lock;
+pub mod merkle;
 pub mod scrub;
 pub mod store;
 pub mod twin;

@@ -3,6 +3,7 @@
 //! One file per question an operator would ask of it. Facts are waited for, never times.
 
 mod cluster {
+    pub(super) mod audits;
     pub(super) mod contents;
     pub(super) mod countries;
     pub(super) mod town;

@@ -4,6 +4,7 @@
 //! never on time.
 
 mod gateway {
+    pub(super) mod audit;
     pub(super) mod backup;
     pub(super) mod backup_of_three;
     pub(super) mod crowd;

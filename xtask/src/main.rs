@@ -6,6 +6,7 @@
 mod bench;
 mod dev;
 mod house;
+mod judges;
 mod nemesis;
 mod run;
 mod sim;

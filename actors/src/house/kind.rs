@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::House;
 use crate::{
-    accounts::Accounts, cast::Cast, conversation::Conversation, file::File, part::Part, room::Room,
-    session::Session, tenant::Tenant, vault::Vault,
+    accounts::Accounts, audit::Audit, cast::Cast, conversation::Conversation, file::File,
+    part::Part, room::Room, session::Session, tenant::Tenant, vault::Vault,
 };
 
 /// A kind of actor that lives in a house.
@@ -40,6 +40,7 @@ kinds! {
     Conversation in conversations;
     File in files;
     Accounts in accounts;
+    Audit in audits;
 }
 
 /// Does something with the kind of a key: `by_kind!(key, Kind => expression)`.
@@ -72,6 +73,10 @@ macro_rules! by_kind {
             }
             protocol::key::Key::Accounts(_) => {
                 type $kind = $crate::accounts::Accounts;
+                $body
+            }
+            protocol::key::Key::Audit(_) => {
+                type $kind = $crate::audit::Audit;
                 $body
             }
         }

@@ -7,6 +7,8 @@
 //!     └────────┴────────┴───────────┴────────────┴──► vault
 //! ```
 //!
+//! Audit logs come last: whatever is in the backup was recorded, if it ever was, in them.
+//!
 //! An arrow leads from whoever relies on something to what it relies on: a session on its guest
 //! link, a tenant on the rooms and conversations that it was told stand, a room on the conversation
 //! it lets people into, a conversation on the files its messages carry, everybody on the names in the
@@ -17,7 +19,7 @@ use storage::ledger::Chosen;
 
 /// What the names of an actor's journal begin with, in the order of reading; and what people call
 /// it.
-const ORDER: [(&str, &str); 7] = [
+const ORDER: [(&str, &str); 8] = [
     ("session/", "sessions"),
     ("accounts/", "accounts"),
     ("tenant/", "tenants"),
@@ -25,6 +27,7 @@ const ORDER: [(&str, &str); 7] = [
     ("conversation/", "conversations"),
     ("file/", "files and their contents"),
     ("vault/", "vaults"),
+    ("audit/", "audit logs"),
 ];
 
 /// Everything that is to be read, in this order, each from all shards before the next.
@@ -39,6 +42,7 @@ pub(super) fn order() -> Vec<(Chosen, &'static str)> {
 mod tests {
     use super::*;
     use protocol::{
+        audit::{AuditLog, Log},
         id::{ConversationId, FileId, RoomId, SessionId, TenantId},
         key::Key,
     };
@@ -53,6 +57,7 @@ mod tests {
             Key::Conversation(_) => 4,
             Key::File(_) => 5,
             Key::Vault(_) => 6,
+            Key::Audit(_) => 7,
         }
     }
 
@@ -66,6 +71,7 @@ mod tests {
             Key::File(FileId::from_u128(1)),
             Key::Vault(TenantId::from_u128(1)),
             Key::Accounts(TenantId::from_u128(1)),
+            Key::Audit(AuditLog { tenant: TenantId::from_u128(1), log: Log::Application }),
         ];
         for key in keys {
             assert!(key.to_string().starts_with(ORDER[rank(key)].0), "{key}");

@@ -8,7 +8,14 @@
 //! - **V2** A line is at most `LINE` bytes, `DOORS` are open at a time, and each ends in time.
 
 use futures_util::future::BoxFuture;
-use protocol::{caller::Role, cluster::Setting, id::FileId, peer::PEER_FRAME_BYTES, rights::Act};
+use protocol::{
+    audit::Log,
+    caller::Role,
+    cluster::Setting,
+    id::{FileId, TenantId},
+    peer::PEER_FRAME_BYTES,
+    rights::Act,
+};
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::Value;
 use std::{
@@ -123,6 +130,26 @@ pub enum Order {
         /// A tenant's name, host name or id; none: the first.
         tenant: Option<String>,
     },
+    /// How an audit log stands, signed.
+    AuditHead {
+        /// Whose; by default the node's own.
+        tenant: Option<TenantId>,
+        /// Which of the two.
+        log: Log,
+        /// Whether it is about to be exported.
+        taken: bool,
+    },
+    /// Lines of an audit log, each after its length in two bytes.
+    AuditLines {
+        /// Whose; by default the node's own.
+        tenant: Option<TenantId>,
+        /// Which of the two.
+        log: Log,
+        /// Those behind this number.
+        after: u64,
+        /// And up to this one.
+        upto: u64,
+    },
 }
 
 impl Order {
@@ -145,6 +172,7 @@ impl Order {
             Self::Tenants {} => Act::TenantList,
             Self::Account { .. } => Act::AccountAdd,
             Self::Roles { .. } => Act::AccountRoles,
+            Self::AuditHead { .. } | Self::AuditLines { .. } => Act::AuditExport,
         }
     }
 }

@@ -259,6 +259,7 @@ impl Sight {
             Order::Page {} | Order::Demo {} => return None,
             Order::Export { .. } | Order::Content { .. } => return None,
             Order::Tenants {} | Order::Account { .. } | Order::Roles { .. } => return None,
+            Order::AuditHead { .. } | Order::AuditLines { .. } => return None,
         })
     }
 

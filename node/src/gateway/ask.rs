@@ -12,6 +12,7 @@ use actors::{
     vault::{self, Vault},
 };
 use protocol::{
+    audit::{By, Draft, Outcome, Purpose, Thing, Verb},
     caller::Caller,
     codec,
     conversation::ConversationCommand,
@@ -26,7 +27,12 @@ use protocol::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Gate, bodies::reply_of, roles};
+use super::{
+    Gate,
+    bodies::reply_of,
+    record::{self, verbs},
+    roles,
+};
 
 /// How long an ask may take. After that the browser asks again under the same request, at this node
 /// or another one, and what was done is found done.
@@ -40,8 +46,59 @@ pub async fn answer(
     request: &str,
     command: Command,
 ) -> Reply {
-    let done = tokio::time::timeout(PATIENCE, brought(gate, by, outbox, request, command)).await;
-    done.unwrap_or(Err(No::Faulted(Fault::Timeout))).unwrap_or_else(reply_of)
+    let draft = draft(gate, by, request, &command);
+    let done = tokio::time::timeout(PATIENCE, async {
+        let done = brought(gate, by, outbox, request, command).await;
+        record::done(gate, &by, draft, &done).await?; // before the answer leaves
+        done
+    });
+    done.await.unwrap_or(Err(No::Faulted(Fault::Timeout))).unwrap_or_else(reply_of)
+}
+
+/// What is to be recorded of a command, but for what comes of it.
+fn draft(gate: &Gate, by: Caller, request: &str, command: &Command) -> Option<Draft> {
+    let (verb, mut what) = verbs::of(command)?;
+    if let Command::Tenant { command } = command {
+        // What is about to be made has its ids already.
+        let Made { case, link, customer } = made(gate, by, request, command);
+        match command {
+            TenantCommand::Open { .. } => what.extend([
+                Thing::Case { case },
+                Thing::Link { link },
+                Thing::Person { person: customer },
+            ]),
+            TenantCommand::Invite { .. } => what.push(Thing::Link { link }),
+            TenantCommand::Revoke { .. } | TenantCommand::Close { .. } => {}
+        }
+    }
+    let draft = Draft::new(verb, record::person(&by), Outcome::Done).about(what);
+    Some(Draft { change: verbs::change(command), ..draft })
+}
+
+/// The ids of what a command of a tenant makes.
+struct Made {
+    case: CaseId,
+    link: LinkId,
+    customer: PersonId,
+}
+
+/// The same request makes the same ids, so a retry finds what the first try made; another command
+/// under the same request makes other ones.
+fn made(gate: &Gate, by: Caller, request: &str, command: &TenantCommand) -> Made {
+    let about = match command {
+        TenantCommand::Open { .. } => b"open".to_vec(),
+        TenantCommand::Invite { case, .. } => case.as_u128().to_be_bytes().to_vec(),
+        TenantCommand::Revoke { .. } | TenantCommand::Close { .. } => Vec::new(),
+    };
+    let new = |what: &[u8]| {
+        let person = by.person.as_u128().to_be_bytes();
+        gate.secrets.derive(&[what, &about, &person, request.as_bytes()])
+    };
+    Made {
+        case: CaseId::from_u128(new(b"case")),
+        link: LinkId::from_u128(new(b"link")),
+        customer: PersonId::from_u128(new(b"person")),
+    }
 }
 
 async fn brought(
@@ -91,19 +148,7 @@ async fn of_tenant(
     command: TenantCommand,
 ) -> Result<Reply, No> {
     let by = asker.by;
-    // The same request makes the same ids, so a retry finds what the first try made; another
-    // command under the same request makes other ones.
-    let about = match &command {
-        TenantCommand::Open { .. } => b"open".to_vec(),
-        TenantCommand::Invite { case, .. } => case.as_u128().to_be_bytes().to_vec(),
-        TenantCommand::Revoke { .. } | TenantCommand::Close { .. } => Vec::new(),
-    };
-    let new = |what: &[u8]| {
-        let person = by.person.as_u128().to_be_bytes();
-        gate.secrets.derive(&[what, &about, &person, request.as_bytes()])
-    };
-    let case = CaseId::from_u128(new(b"case"));
-    let (link, customer) = (LinkId::from_u128(new(b"link")), PersonId::from_u128(new(b"person")));
+    let Made { case, link, customer } = made(gate, by, request, &command);
     let opens = matches!(command, TenantCommand::Open { .. });
     let input = tenant::Input::Command { command, case, link, customer };
     let seq = gate.house.ask::<Tenant>(Key::Tenant(by.tenant), asker, input).await?;
@@ -183,11 +228,28 @@ async fn names(gate: &Gate, by: Caller, topic: Topic, people: Vec<PersonId>) -> 
         }
         Topic::Accounts {} => roles::known(gate, by, people).await?,
     };
+    let draft = names_read(topic, &known);
+    record::of_person(gate, &by, draft).await?; // before they leave (S102)
     let query = vault::Query::Names { people: known };
     match house.query::<Vault>(Key::Vault(by.tenant), query).await? {
         vault::Answer::Names(names) => Ok(Reply::Names { names }),
         _ => Err(ODD),
     }
+}
+
+/// That these names are given out, and what for: one record for all of them.
+fn names_read(topic: Topic, people: &[PersonId]) -> Draft {
+    let (purpose, place) = match topic {
+        Topic::Room { room } => (Purpose::Consultation, Some(Thing::Room { room })),
+        Topic::Conversation { conversation } => {
+            (Purpose::Conversation, Some(Thing::Conversation { conversation }))
+        }
+        Topic::Tenant {} => (Purpose::Cases, None),
+        Topic::Accounts {} => (Purpose::Rights, None),
+    };
+    let people = people.iter().map(|&person| Thing::Person { person });
+    let draft = Draft::new(Verb::NamesRead, By::Node {}, Outcome::Done);
+    Draft { purpose: Some(purpose), ..draft.about(place.into_iter().chain(people)) }
 }
 
 async fn about_files(

@@ -8,7 +8,7 @@
 //! - **G3** A guest's session is worth nothing once its link is revoked, expired or closed.
 
 use actors::{
-    handle::ODD,
+    handle::{No, ODD},
     session::{self, Session},
     tenant::{self, Opens, Tenant},
     vault::{self, Vault},
@@ -24,6 +24,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse},
 };
 use protocol::{
+    audit::{By, Draft, Log, Outcome, Purpose, Thing, Verb},
     caller::{Caller, Role},
     frame::{Fault, Refusal},
     id::{LinkId, PersonId, SessionId, TenantId},
@@ -36,7 +37,7 @@ use protocol::{
 use serde::Deserialize;
 use std::{net::SocketAddr, sync::LazyLock};
 
-use super::{Gate, Shared, bodies::Not, roles};
+use super::{Gate, Shared, bodies::Not, record, roles};
 use crate::secrets::chance;
 
 const COOKIE: &str = "__Host-konsil";
@@ -89,17 +90,51 @@ pub async fn sign_in(
     };
     let secret = known.as_ref().map_or(NOBODY.clone(), |known| known.secret.clone());
     let right = check(&gate, form.password, secret).await?;
+    let meant = known.as_ref().map(|known| Thing::Person { person: known.person });
     match known.filter(|_| right) {
         Some(vault::Enrolled { person, role: before, .. }) => {
-            let (role, until) = roles::chosen(&gate, (tenant, person, before), form.role).await?;
+            let chosen = roles::chosen(&gate, (tenant, person, before), form.role).await;
+            if chosen.as_ref().is_err_and(Not::is_refusal) {
+                not_in(&gate, &from, tenant, meant).await?;
+            }
+            let (role, until) = chosen?;
             let life = Span::from_secs(gate.limits.sign_in_hours * 3600);
             let left = until.map(|until| until.since(gate.house.now()));
             let life = left.map_or(life, |left| left.min(life));
-            let cookie = birth(&gate, tenant, person, role, Origin::SignIn {}, life).await?;
-            Ok((StatusCode::NO_CONTENT, cookie))
+            let born = birth(&gate, tenant, person, role, Origin::SignIn {}, life).await?;
+            came_in(&gate, &from, &born.by, Verb::SignIn, vec![]).await?;
+            Ok((StatusCode::NO_CONTENT, born.cookie))
         }
-        None => Err(Not::refused(Refusal::Vault { why: VaultRefusal::NotFound })),
+        None => {
+            // Recorded whether or not there is such a person, so neither is given away (G1).
+            not_in(&gate, &from, tenant, meant).await?;
+            Err(Not::refused(Refusal::Vault { why: VaultRefusal::NotFound }))
+        }
     }
+}
+
+/// Records that somebody has a session now, and from where it came to be.
+async fn came_in(
+    gate: &Gate,
+    from: &SocketAddr,
+    by: &Caller,
+    verb: Verb,
+    what: Vec<Thing>,
+) -> Result<(), No> {
+    let draft = record::stranger(gate, from.ip(), verb, Outcome::Done, what).await;
+    record::of_person(gate, by, draft).await
+}
+
+/// Records that somebody wanted to sign in and could not.
+async fn not_in(
+    gate: &Gate,
+    from: &SocketAddr,
+    tenant: TenantId,
+    meant: Option<Thing>,
+) -> Result<(), No> {
+    let (verb, result) = (Verb::SignInRefused, Outcome::Refused);
+    let draft = record::stranger(gate, from.ip(), verb, result, meant).await;
+    record::write(gate, tenant, Log::Application, draft).await
 }
 
 /// `POST /api/sign-out`
@@ -112,6 +147,8 @@ pub async fn sign_out(
         let input = session::Input::Command(SessionCommand::Close {});
         gate.house.ask::<Session>(Key::Session(caller.session), caller, input).await?;
         gate.house.cut_session(caller.session);
+        let draft = Draft::new(Verb::SignOut, By::Node {}, Outcome::Done);
+        record::of_person(&gate, &caller, draft).await?;
     }
     let gone = format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, gone)])))
@@ -125,7 +162,15 @@ pub async fn look_at_link(
     Json(form): Json<LinkOnly>,
 ) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
-    let (tenant, _, opens) = opened(&gate, &from, &headers, &form.link).await?;
+    let (tenant, link, opens) = opened(&gate, &from, &headers, &form.link).await?;
+    let what = [
+        Thing::Link { link },
+        Thing::Case { case: opens.case },
+        Thing::Person { person: opens.expert },
+    ];
+    let draft = record::stranger(&gate, from.ip(), Verb::LinkOpened, Outcome::Done, what).await;
+    let draft = Draft { purpose: Some(Purpose::Invitation), ..draft };
+    record::write(&gate, tenant, Log::Application, draft).await?; // before the name leaves
     let expert = name_of(&gate, tenant, opens.expert).await?;
     Ok(Json(serde_json::json!({
         "title": opens.title,
@@ -151,13 +196,15 @@ pub async fn enter(
     gate.house.ask::<Vault>(Key::Vault(tenant), Caller::node(tenant), name).await?;
     let origin = Origin::Link { link, case: opens.case };
     let life = Span::from_secs(gate.limits.guest_hours * 3600);
-    let cookie = birth(&gate, tenant, person, role, origin, life).await?;
+    let born = birth(&gate, tenant, person, role, origin, life).await?;
+    let what = vec![Thing::Link { link }, Thing::Case { case: opens.case }];
+    came_in(&gate, &from, &born.by, Verb::GuestEntered, what).await?;
     let body = Json(serde_json::json!({
         "case": opens.case,
         "room": opens.case.room(),
         "conversation": opens.case.conversation(),
     }));
-    Ok((cookie, body))
+    Ok((born.cookie, body))
 }
 
 /// The caller behind a request's cookie, and how the session came to be.
@@ -266,11 +313,25 @@ async fn opened(
     }
     let forged = || Not::refused(Refusal::Tenant { why: TenantRefusal::NotFound });
     let here = gate.tenancy.of(headers)?;
-    let (tenant, link, _) = gate.secrets.read_link(token).ok_or_else(forged)?;
-    if tenant != here {
-        return Err(forged()); // TN2: another tenant's is as good as none
+    // TN2: another tenant's is as good as none
+    let known = gate.secrets.read_link(token).filter(|(tenant, ..)| *tenant == here);
+    let link = known.map(|(_, link, _)| link);
+    let opens = match link {
+        Some(link) => link_opens(gate, here, link).await.map(|opens| (link, opens)),
+        None => Err(forged()),
+    };
+    match opens {
+        Ok((link, opens)) => Ok((here, link, opens)),
+        Err(no) => {
+            if no.is_refusal() {
+                let what = link.map(|link| Thing::Link { link });
+                let (verb, result) = (Verb::LinkRefused, Outcome::Refused);
+                let draft = record::stranger(gate, from.ip(), verb, result, what).await;
+                record::write(gate, here, Log::Application, draft).await?;
+            }
+            Err(no)
+        }
     }
-    Ok((tenant, link, link_opens(gate, tenant, link).await?))
 }
 
 async fn link_opens(gate: &Gate, tenant: TenantId, link: LinkId) -> Result<Opens, Not> {
@@ -297,7 +358,12 @@ pub async fn name_of(gate: &Gate, tenant: TenantId, person: PersonId) -> Result<
 
 type SetCookie = AppendHeaders<[(header::HeaderName, String); 1]>;
 
-/// A new session and its cookie.
+/// A new session.
+struct Born {
+    by: Caller,
+    cookie: SetCookie,
+}
+
 async fn birth(
     gate: &Gate,
     tenant: TenantId,
@@ -305,7 +371,7 @@ async fn birth(
     role: Role,
     origin: Origin,
     life: Span,
-) -> Result<SetCookie, Not> {
+) -> Result<Born, Not> {
     let now: Time = gate.house.now();
     let session = SessionId::new(now, chance());
     let input = session::Input::Open { person, role, origin, until: now.after(life) };
@@ -314,7 +380,8 @@ async fn birth(
     let seconds = life.ms() / 1000;
     let cookie =
         format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}"); // G2
-    Ok(AppendHeaders([(header::SET_COOKIE, cookie)]))
+    let cookie = AppendHeaders([(header::SET_COOKIE, cookie)]);
+    Ok(Born { by: Caller { tenant, person, session, role }, cookie })
 }
 
 /// The value of the cookie of this name.

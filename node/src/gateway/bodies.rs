@@ -71,6 +71,11 @@ impl Not {
         self.0
     }
 
+    /// Whether it is by the rules rather than by the world.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.1, Reply::Refused { .. })
+    }
+
     /// Nobody is signed in.
     pub fn unknown() -> Self {
         Self::refused(Refusal::Session { why: SessionRefusal::NotFound })

@@ -10,6 +10,7 @@
 //!   a person, whatever its role, is worth anything here.
 //! - **O3** However many pages look on, the cluster is looked at every [`FRESH`] at most.
 
+use actors::handle::No;
 use axum::{
     Json,
     extract::{ConnectInfo, State},
@@ -18,6 +19,7 @@ use axum::{
 };
 use futures_util::future::BoxFuture;
 use protocol::{
+    audit::{By, Commitment, Draft, Log, Outcome, Thing, Verb},
     cluster::ChangeRefusal,
     frame::Fault,
     id::NodeId,
@@ -32,6 +34,7 @@ use super::{
     Gate, Shared,
     auth::{cookie_named, same_site},
     bodies::Not,
+    record,
 };
 use crate::secrets::{OperatorPass, Secrets, chance};
 
@@ -144,18 +147,29 @@ pub async fn enter(
         return Err(Not::too_often());
     }
     let now = gate.house.now();
-    let pass = gate.secrets.read_operator_link(&form.link).ok_or_else(Not::unknown)?;
-    if !gate.desk.takes(gate.node, now, pass) {
+    let pass = gate.secrets.read_operator_link(&form.link);
+    if !pass.is_some_and(|pass| gate.desk.takes(gate.node, now, pass)) {
+        let (verb, refused) = (Verb::OperatorRefused, Outcome::Refused);
+        let draft = record::stranger(&gate, from.ip(), verb, refused, None).await;
+        record::write(&gate, gate.tenant, Log::System, draft).await?;
         return Err(Not::unknown());
     }
-    tracing::info!(from = %from.ip(), "an operator came in");
+    tracing::info!("an operator came in"); // from where stands in the audit log (S70)
+    let from = record::from(&gate, from.ip()).await;
+    recorded(&gate, Verb::OperatorEntered, vec![], from).await?;
     let value = gate.secrets.operator_cookie(now.after(COOKIE_LIFE));
     Ok((StatusCode::NO_CONTENT, set_cookie(&value, COOKIE_LIFE)))
 }
 
 /// `POST /api/operator/leave`: the cookie goes.
-pub async fn leave(headers: HeaderMap) -> Result<impl IntoResponse, Not> {
+pub async fn leave(
+    State(gate): State<Shared>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Not> {
     same_site(&headers)?;
+    if let_in(&gate, &headers).is_ok() {
+        recorded(&gate, Verb::OperatorLeft, vec![], None).await?;
+    }
     Ok((StatusCode::NO_CONTENT, set_cookie("", Span::from_ms(0))))
 }
 
@@ -184,8 +198,22 @@ pub async fn drain(
     let_in(&gate, &headers).map_err(IntoResponse::into_response)?;
     gate.cluster.drain(number, on).await.map_err(IntoResponse::into_response)?;
     *gate.desk.seen.lock().await = None;
+    let verb = if on { Verb::NodeDrained } else { Verb::NodeKept };
+    let done = recorded(&gate, verb, vec![Thing::Node { node: number }], None).await;
+    done.map_err(|no| Not::from(no).into_response())?;
     tracing::info!(number, on, "an operator asked for a node to be relieved");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Records what an operator did here, before the answer leaves.
+async fn recorded(
+    gate: &Gate,
+    verb: Verb,
+    what: Vec<Thing>,
+    from: Option<Commitment>,
+) -> Result<(), No> {
+    let draft = Draft::new(verb, By::Operator {}, Outcome::Done).about(what);
+    record::write(gate, gate.tenant, Log::System, Draft { from, ..draft }).await
 }
 
 /// Lets in whoever shows the cookie.

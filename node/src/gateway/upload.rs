@@ -17,6 +17,7 @@ use axum::{
 };
 use futures_util::StreamExt;
 use protocol::{
+    audit::{By, Draft, Outcome, Thing, Verb},
     caller::Caller,
     file::{FileRefusal, FileView},
     frame::{Fault, Refusal},
@@ -35,7 +36,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Gate, Shared, ask, auth::same_site, bodies::Not, reach, rights::Signed};
+use super::{Gate, Shared, ask, auth::same_site, bodies::Not, reach, record, rights::Signed};
 
 /// Pieces of a body that wait for the disk.
 const PIECES: usize = 8;
@@ -74,6 +75,7 @@ pub async fn store(
     }
     let (content, media_type) = receive(&gate, body).await?;
     let view = keep(&gate, by, conversation, offered, content, media_type).await?;
+    record::of_person(&gate, &by, moved(Verb::FilePut, conversation, view.file)).await?;
     Ok((StatusCode::CREATED, Json(view)))
 }
 
@@ -95,9 +97,17 @@ pub async fn fetch(
     };
     let content = ContentId { hash: kept.content, len: kept.bytes };
     let opened = gate.contents.open(id, content).await.map_err(|fault| disk(&fault))?;
+    // Before any of it leaves; each part of a file that is asked for is a record.
+    record::of_person(&gate, &by, moved(Verb::FileTaken, conversation, id)).await?;
     let contents = gate.contents.clone();
     let damaged = move |fault: &StorageFault| contents.complain(id, fault);
     Ok(served(&view, opened, range, damaged))
+}
+
+/// That a file went one way or the other.
+fn moved(verb: Verb, conversation: ConversationId, file: FileId) -> Draft {
+    let what = [Thing::Conversation { conversation }, Thing::File { file }];
+    Draft::new(verb, By::Node {}, Outcome::Done).about(what)
 }
 
 /// What goes to the thread that writes. A body that ends without [`Piece::End`] broke off.

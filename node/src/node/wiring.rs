@@ -1,9 +1,12 @@
 //! What connects the cluster with the house and the gateway while a node runs.
 
-use protocol::cluster::Map;
+use protocol::{
+    audit::{By, Draft, Log, Outcome as Came, Thing, Verb},
+    cluster::Map,
+};
 use serde_json::json;
-use std::{path::PathBuf, sync::Arc};
-use tokio::sync::watch;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     clock::now,
@@ -15,12 +18,23 @@ use crate::{
         sight::Sight,
     },
     dev,
-    gateway::{Gate, operator, tenancy::Directory},
+    gateway::{
+        self, Gate, operator,
+        record::{self, verbs},
+        tenancy::Directory,
+    },
     metrics::cluster::Seen,
     swarm::Event,
 };
 
 use super::people;
+
+/// How long an order waits to be recorded.
+const RECORDED: Duration = Duration::from_secs(5);
+/// After that it is tried again so often, in the background,
+const RECORD_TRIES: usize = 2880;
+/// and so far apart: for a day.
+const RECORD_AGAIN: Duration = Duration::from_secs(30);
 
 /// What browsers are told of the nodes, as the map changes.
 pub(super) struct Told {
@@ -183,53 +197,99 @@ async fn shut(mut tenants: watch::Receiver<Arc<Directory>>, gate: std::sync::Wea
 pub(super) fn orders(gate: Arc<Gate>, sight: Arc<Sight>, data: PathBuf) -> Handler {
     let gate = Arc::downgrade(&gate);
     Arc::new(move |order| {
-        let (gate, sight, data) = (gate.upgrade(), sight.clone(), data.clone());
+        let (gate, sight, data) = (gate.clone(), sight.clone(), data.clone());
         Box::pin(async move {
-            if let Some(outcome) = sight.obey(&order).await {
-                return outcome;
+            let verb = verbs::of_order(&order);
+            let outcome = carried_out(order, gate.upgrade(), sight, data).await;
+            if let (Some(gate), Some((verb, what))) = (gate.upgrade(), verb) {
+                recorded(gate, verb, what, &outcome).await;
             }
-            let Some(gate) = gate else { return Outcome::No("the node is going down".into()) };
-            match order {
-                Order::Page {} => {
-                    let nodes = gate.nodes.borrow().clone();
-                    let own = sight.control.map();
-                    let own = own.members.get(&sight.control.number());
-                    let origin = own.and_then(|it| it.web.first()).or(nodes.first()).cloned();
-                    let path = operator::link(&gate.secrets, gate.node, now());
-                    Outcome::Done(json!({ "link": origin.unwrap_or_default() + &path }))
-                }
-                Order::Demo {} => {
-                    let map = sight.control.map();
-                    let own = map.members.get(&sight.control.number());
-                    let url = own.and_then(|it| it.web.first()).cloned().unwrap_or_default();
-                    match dev::prepare(&gate, &url, &data).await {
-                        Ok(demo) => Outcome::Done(json!(demo)),
-                        Err(fault) => Outcome::No(fault.to_string()),
-                    }
-                }
-                Order::Tenants {} => {
-                    let map = sight.control.map();
-                    let first = gate.tenant;
-                    Outcome::Done(json!({ "first": first, "tenants": map.tenants }))
-                }
-                Order::Account { .. } | Order::Roles { .. } => {
-                    let map = sight.control.map();
-                    people::obey(&gate, &map.tenants, order).await
-                }
-                order => {
-                    let exporter = Exporter {
-                        me: sight.control.number(),
-                        ledger: gate.house.ledger.clone(),
-                        contents: gate.contents.clone(),
-                        peers: sight.peers.clone(),
-                        maps: sight.control.maps(),
-                    };
-                    drop(gate); // a node that stops is not held up
-                    exporter.obey(order).await
-                }
-            }
+            outcome
         })
     })
+}
+
+/// Carries an order out, without recording it.
+async fn carried_out(
+    order: Order,
+    gate: Option<Arc<Gate>>,
+    sight: Arc<Sight>,
+    data: PathBuf,
+) -> Outcome {
+    if let Some(outcome) = sight.obey(&order).await {
+        return outcome;
+    }
+    let Some(gate) = gate else { return Outcome::No("the node is going down".into()) };
+    match order {
+        Order::AuditHead { .. } | Order::AuditLines { .. } => {
+            gateway::audit::obey(&gate, &order).await
+        }
+        Order::Page {} => {
+            let nodes = gate.nodes.borrow().clone();
+            let own = sight.control.map();
+            let own = own.members.get(&sight.control.number());
+            let origin = own.and_then(|it| it.web.first()).or(nodes.first()).cloned();
+            let path = operator::link(&gate.secrets, gate.node, now());
+            Outcome::Done(json!({ "link": origin.unwrap_or_default() + &path }))
+        }
+        Order::Demo {} => {
+            let map = sight.control.map();
+            let own = map.members.get(&sight.control.number());
+            let url = own.and_then(|it| it.web.first()).cloned().unwrap_or_default();
+            match dev::prepare(&gate, &url, &data).await {
+                Ok(demo) => Outcome::Done(json!(demo)),
+                Err(fault) => Outcome::No(fault.to_string()),
+            }
+        }
+        Order::Tenants {} => {
+            let map = sight.control.map();
+            Outcome::Done(json!({ "first": gate.tenant, "tenants": map.tenants }))
+        }
+        Order::Account { .. } | Order::Roles { .. } => {
+            let map = sight.control.map();
+            people::obey(&gate, &map.tenants, order).await
+        }
+        order => {
+            let exporter = Exporter {
+                me: sight.control.number(),
+                ledger: gate.house.ledger.clone(),
+                contents: gate.contents.clone(),
+                peers: sight.peers.clone(),
+                maps: sight.control.maps(),
+            };
+            drop(gate); // a node that stops is not held up
+            exporter.obey(order).await
+        }
+    }
+}
+
+async fn written(gate: &Gate, draft: Draft) -> bool {
+    record::write(gate, gate.tenant, Log::System, draft).await.is_ok()
+}
+
+/// Records an order. What an operator does to save a cluster must not wait for the log of the very
+/// shard that is lost: then the record follows as soon as it can be written, or this process ends.
+async fn recorded(gate: Arc<Gate>, verb: Verb, what: Vec<Thing>, outcome: &Outcome) {
+    let result = match outcome {
+        Outcome::Done(_) | Outcome::Bytes(_) => Came::Done,
+        Outcome::No(_) => Came::Refused,
+    };
+    let draft = Draft::new(verb, By::Operator {}, result).about(what);
+    if matches!(timeout(RECORDED, written(&gate, draft.clone())).await, Ok(true)) {
+        return;
+    }
+    tracing::warn!(?verb, "an order is not in the audit log yet");
+    let gate = Arc::downgrade(&gate);
+    tokio::spawn(async move {
+        for _ in 0..RECORD_TRIES {
+            tokio::time::sleep(RECORD_AGAIN).await;
+            let Some(gate) = gate.upgrade() else { break };
+            if written(&gate, draft.clone()).await {
+                return;
+            }
+        }
+        tracing::error!(?verb, "an order is not in the audit log");
+    });
 }
 
 #[cfg(test)]

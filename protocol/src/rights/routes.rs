@@ -54,6 +54,8 @@ routes! {
     OperatorLive Get "/api/operator/live" DeskLive;
     OperatorDrain Post "/api/operator/drain" DeskDrain;
     Rights Get "/api/rights" RightsTable;
+    Audit Get "/api/audit" AuditRead;
+    OperatorAudit Get "/api/operator/audit" AuditSystem;
     StoreFile Post "/api/files/{conversation}" FileStore;
     FetchFile Get "/api/files/{conversation}/{file}" FileFetch;
     Socket Get "/ws" SocketOpen;

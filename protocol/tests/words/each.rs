@@ -2,7 +2,7 @@
 
 use super::{Any, Chance, Made, Visitor, made_enums, made_structs};
 use protocol::{
-    accounts, caller, conversation, file, frame,
+    accounts, audit, caller, conversation, file, frame,
     limits::{EVENT_BYTES, FRAME_DOWN_BYTES, FRAME_UP_BYTES},
     media, request, rights, room, session, tenant, vault,
 };
@@ -28,6 +28,16 @@ fn kept(to: &mut impl Visitor) {
     to.visit::<caller::Caller, EVENT_BYTES>("caller/callers");
     to.visit::<request::Request, EVENT_BYTES>("request/requests");
     to.visit::<accounts::AccountsEvent, EVENT_BYTES>("accounts/events");
+    to.visit::<audit::AuditEvent, EVENT_BYTES>("audit/events");
+    to.visit::<audit::AuditLog, EVENT_BYTES>("audit/logs");
+    to.visit::<audit::Verb, EVENT_BYTES>("audit/verbs");
+    to.visit::<audit::Purpose, EVENT_BYTES>("audit/purposes");
+    to.visit::<audit::Outcome, EVENT_BYTES>("audit/outcomes");
+    to.visit::<audit::By, EVENT_BYTES>("audit/by");
+    to.visit::<audit::Thing, EVENT_BYTES>("audit/things");
+    to.visit::<audit::Draft, EVENT_BYTES>("audit/drafts");
+    to.visit::<audit::Record, EVENT_BYTES>("audit/records");
+    to.visit::<audit::AuditRefusal, EVENT_BYTES>("audit/refusals");
 }
 
 /// What a browser sends.
@@ -84,6 +94,31 @@ fn going_down(to: &mut impl Visitor) {
 }
 
 made_enums! {
+    audit::AuditEvent { Recorded { tenant, line } }
+    audit::AuditRefusal { NotAllowed {} TooMuch {} }
+    audit::Log { Application {} System {} }
+    audit::Verb {
+        SignIn {} SignInRefused {} SignOut {} LinkOpened {} LinkRefused {} GuestEntered {}
+        CaseOpened {} CaseClosed {} LinkMade {} LinkRevoked {} LinkShown {} NamesRead {}
+        FilePut {} FileTaken {} MessageChanged {} MessageErased {} SeatGiven {} SeatHeld {}
+        SeatRefused {} SeatTaken {} RoomLocked {} RoomUnlocked {} Muted {} LeadGiven {}
+        RoomEnded {} AuditRead {} AuditExported {} OperatorEntered {} OperatorLeft {}
+        PageMade {} NodeInvited {} NodeDrained {} NodeKept {} NodeRemoved {} Rebalanced {}
+        ShardForced {} SettingChosen {} BackupTaken {} DemoMade {} RightAsked {}
+        RightApproved {} RightGranted {} RightWithdrawn {} KeyMade {} KeyRotated {}
+        KeyDestroyed {} OperatorRefused {} RightRejected {} AccountMade {}
+    }
+    audit::Purpose {
+        Consultation {} Conversation {} Cases {} Invitation {} Audit {} Rights {}
+    }
+    audit::Outcome { Done {} Refused {} Faulted {} }
+    audit::By { Person { person, session, role } Stranger {} Operator {} Node {} }
+    audit::Thing {
+        Case { case } Link { link } Room { room } Conversation { conversation }
+        Message { message } File { file } Person { person } Session { session }
+        Tenant { tenant } Log { log } Node { node } Shard { shard }
+        Grant { grant }
+    }
     caller::Role {
         Administrator {} Expert {} Customer {} Node {} Operator {} Auditor {}
         ProtectionOfficer {} Support {}
@@ -207,6 +242,10 @@ made_enums! {
 }
 
 made_structs! {
+    audit::AuditLog { tenant, log }
+    audit::Change { before, after }
+    audit::Draft { verb, by, what, purpose, result, change, from }
+    audit::Record { number, at, verb, by, what, purpose, result, change, from, before }
     caller::Caller { tenant, person, session, role }
     request::Request { session, id }
     room::Seat { session, person, role, since, muted, present, tracks }

@@ -38,7 +38,7 @@ pub(super) fn between_nodes(to: &mut impl Visitor) {
 made_enums! {
     Key {
         Tenant { 0 } Vault { 0 } Session { 0 } Room { 0 } Conversation { 0 } File { 0 }
-        Accounts { 0 }
+        Accounts { 0 } Audit { 0 }
     }
     peer::PeerFrame {
         Ask { id, request } Answer { id, answer } Twins { 0 } Told { 0 }

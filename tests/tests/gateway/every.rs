@@ -81,6 +81,8 @@ pub(crate) fn deed(act: Act, of: &Things) -> Deed {
         Act::DeskDrain => Deed::Form("/api/operator/drain", json!({ "number": 1, "on": true })),
         Act::SessionClose => Deed::Ask(Command::Session { command: SessionCommand::Close {} }),
         Act::RightsTable => Deed::Get("/api/rights".into()),
+        Act::AuditRead => Deed::Get("/api/audit".into()),
+        Act::AuditSystem => Deed::Get("/api/operator/audit".into()),
         Act::FileStore => Deed::Upload(format!(
             "/api/files/{}?file={}&name=a.txt",
             of.case.conversation(),

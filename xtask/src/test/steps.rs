@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use crate::{
     bench,
     house::{self, Profile},
+    judges,
     run::{cargo, program, step},
     suites, tools, web,
 };
@@ -35,7 +36,7 @@ pub(crate) enum Outcome {
 }
 
 /// Every step. The web app comes before Rust because the node embeds it.
-pub(crate) const STEPS: [Step; 13] = [
+pub(crate) const STEPS: [Step; 14] = [
     Step { name: "tools", what: "the programs the tests need", run: needed },
     Step { name: "fmt", what: "formats", run: fmt },
     Step { name: "web", what: "the web app: build, types, tests, sizes", run: web_app },
@@ -49,6 +50,7 @@ pub(crate) const STEPS: [Step; 13] = [
     Step { name: "upgrade", what: "the release before becomes this one", run: upgrade },
     Step { name: "load", what: "a short load on a node of this machine", run: load },
     Step { name: "browser", what: "journeys in real browsers", run: browser },
+    Step { name: "judge", what: "an audit log before a judge that is not ours", run: judge },
 ];
 
 /// The names that `--only` takes.
@@ -145,5 +147,14 @@ fn browser() -> Result<Outcome> {
     }
     crate::dev::build(Profile::Dev)?;
     web::script("e2e")?;
+    Ok(Outcome::Done)
+}
+
+fn judge() -> Result<Outcome> {
+    if let Some(why) = judges::for_audit()? {
+        println!("  judge skipped: {why}");
+        return Ok(Outcome::Skipped(why));
+    }
+    judges::audit()?;
     Ok(Outcome::Done)
 }
